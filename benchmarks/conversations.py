@@ -80,6 +80,7 @@ _FLOOR_S = 1.5  # of silence, after which a part may be taken by another
 _GUEST_WORDS = 12  # about four seconds
 _SILENT_DB = -40.0
 _RATE_STEPS = (0, 3, -3, 5, -5, 2, -2, 4, -4)
+_MOST_PERCENT = 5
 _TRIES = 200
 _LONGEST_TAIL_S = 12.0  # by which a conversation may end before its time: no utterance is longer
 _BABBLE = 4
@@ -245,8 +246,11 @@ def place(slots: Iterable[Slot], draw: Callable[[int, float], Clip], duration: f
 class Shelf:
     """The utterances of the people of one conversation, each preferably said once; a repeated one at another rate."""
 
-    def __init__(self, voices: Sequence[Sequence[Clip]], rng: np.random.Generator) -> None:
+    def __init__(
+        self, voices: Sequence[Sequence[Clip]], rng: np.random.Generator, most_percent: int = _MOST_PERCENT
+    ) -> None:
         self._voices = voices
+        self._steps = [step for step in _RATE_STEPS if abs(step) <= most_percent]
         self._durations = [np.array([clip.duration for clip in clips]) for clips in voices]
         self._uses = [np.zeros(len(clips), int) for clips in voices]
         self._rng = rng
@@ -256,7 +260,7 @@ class Shelf:
         uses = self._uses[person]
         far = np.abs(np.log(self._durations[person] / max(duration, 0.1)))
         chosen = int(np.argmin(far + uses + 0.3 * self._rng.random(uses.size)))
-        percent = _RATE_STEPS[uses[chosen] % len(_RATE_STEPS)]
+        percent = self._steps[uses[chosen] % len(self._steps)]
         uses[chosen] += 1
         clip = self._voices[person][chosen]
         return Clip(clip.text, change_rate(clip.samples, percent))
@@ -322,12 +326,17 @@ def stretch_of(remarks: Sequence[Remark], first: int, duration: float) -> list[R
 
 
 def converse(
-    wanted: Plan, remarks: Sequence[Remark], voices: Sequence[Sequence[Clip]], rng: np.random.Generator
+    wanted: Plan,
+    remarks: Sequence[Remark],
+    voices: Sequence[Sequence[Clip]],
+    rng: np.random.Generator,
+    most_percent: int = _MOST_PERCENT,
 ) -> list[Placed]:
     """A conversation after a stretch of a meeting in which everybody comes to speak.
 
     Args:
         voices: of each person what he can say.
+        most_percent: by which a repeated utterance is faster or slower.
 
     Raises:
         ValueError: the meeting has no such stretch.
@@ -339,7 +348,7 @@ def converse(
         if wanted.guest:
             begun = stretch[0].start
             stretch = quieten(stretch, str(wanted.n_people - 1), begun + wanted.duration / 2, rng)
-        placed = place(turn_taking(stretch), Shelf(voices, rng).draw, wanted.duration)
+        placed = place(turn_taking(stretch), Shelf(voices, rng, most_percent).draw, wanted.duration)
         spoken = [0.0] * wanted.n_people
         for own in placed:
             spoken[own.person] += own.clip.duration
@@ -419,6 +428,7 @@ def build(
     say: Callable[[str], None],
     *,
     calls: bool = False,
+    most_percent: int = _MOST_PERCENT,
 ) -> None:
     """Writes the conversations and, last, the manifest.
 
@@ -434,7 +444,7 @@ def build(
         names = choose_people(dealt, wanted.n_people)
         others = [voices[name] for name in dealt if name not in names][:_BABBLE]
         meeting, remarks = meetings[order[wanted.place % len(order)]]
-        placed = converse(wanted, remarks, [voices[name] for name in names], rng)
+        placed = converse(wanted, remarks, [voices[name] for name in names], rng, most_percent)
         duration = round(max(own.end for own in placed) + _EDGE_S, 3)
         scenery = draw_scenery(wanted, seed, rng)
         name = f"{split}_{wanted.place:02d}_{wanted.kind}_{wanted.n_people}"
@@ -478,6 +488,13 @@ def options() -> argparse.Namespace:
         "--spread", action="store_true", help="every length from the shortest to the longest, no guests"
     )
     parser.add_argument("--telephone", action="store_true", help="every third conversation is a telephone call")
+    parser.add_argument(
+        "--most-change",
+        type=int,
+        default=_MOST_PERCENT,
+        metavar="PERCENT",
+        help="by which repeated utterances are faster or slower, and their formants higher or lower; default: 5",
+    )
     parser.add_argument("--voices", type=int, default=12, help="of the split that are used; default: 12")
     parser.add_argument("--utterances", type=int, default=40, help="of each voice; default: 40")
     parser.add_argument("--pool", type=Path, help="default: the folder `pool` beside OUT")
@@ -514,6 +531,7 @@ def main() -> int:
                 {name: read_pool(pool, name, chosen.utterances) for name in names},
                 say,
                 calls=chosen.telephone,
+                most_percent=chosen.most_change,
             )
     except (ValueError, ModuleNotFoundError) as error:
         raise SystemExit(str(error)) from error

@@ -56,6 +56,7 @@ GROUPS = {
 }
 """Rows of recordings that are pooled in a table, by the beginning of their names."""
 RATE_HZ = 16_000
+_NO_SOUND = (".json", ".rttm", ".stm", ".txt", ".tsv", ".uem")
 
 
 class Memory:
@@ -89,11 +90,10 @@ class Memory:
 def references(corpus: Path, patterns: Sequence[str]) -> list[tuple[str, Path, Path]]:
     """Name, recording and reference of everything that has both."""
     found = []
-    for path in sorted([*corpus.glob("refs/*.rttm"), *corpus.glob("reference/*.rttm")]):
+    for path in sorted([*corpus.glob("refs/*.rttm"), *corpus.glob("reference/*.rttm"), *corpus.glob("*.rttm")]):
         if "." in path.stem or not any(fnmatch(path.stem, pattern) for pattern in patterns):
             continue  # NAME.variant.rttm is another view of NAME
-        sounds = [file for file in sorted(corpus.rglob(f"{path.stem}.*")) if file.parent != path.parent]
-        sounds = [file for file in sounds if file.suffix not in (".json", ".txt")]
+        sounds = [file for file in sorted(corpus.rglob(f"{path.stem}.*")) if file.suffix not in _NO_SOUND]
         if sounds:
             found.append((path.stem, sounds[0], path))
     return found

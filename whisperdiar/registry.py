@@ -106,19 +106,37 @@ def preferred(stage: Stage) -> tuple[str, ...]:
     return tuple(order)
 
 
+PRESET = "preset"
+"""A setting that stands for several, in backends whose class of settings has `presets`."""
+
+
 def settings_from_text(backend: BackendClass, values: Mapping[str, str]) -> Any:
     """The backend's settings with `values` (as typed by a user) in place of defaults.
+
+    Where the class of its settings has `presets`, ``preset`` names the one that takes the place of the defaults.
 
     Raises:
         InvalidOption: the backend has no such setting, or the value does not fit its type.
     """
     hints = typing.get_type_hints(backend.settings_type)
     known = [item.name for item in fields(backend.settings_type)]
+    presets: Mapping[str, Mapping[str, Any]] = getattr(backend.settings_type, "presets", {})
     converted: dict[str, Any] = {}
+    if presets and PRESET in values:
+        name = values[PRESET]
+        if name not in presets:
+            raise InvalidOption(
+                _("{backend} has no preset {name!r}; it has: {listed}").format(
+                    backend=backend.name, name=name, listed=", ".join(presets)
+                )
+            )
+        converted.update(presets[name])
     for key, text in values.items():
+        if presets and key == PRESET:
+            continue
         key = key.replace("-", "_")
         if key not in known:
-            listed = ", ".join(known) or "none"
+            listed = ", ".join([PRESET, *known] if presets else known) or "none"
             raise InvalidOption(
                 _("{backend} has no setting {key!r}; it has: {listed}").format(
                     backend=backend.name, key=key, listed=listed

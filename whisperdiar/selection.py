@@ -28,7 +28,7 @@ from whisperdiar.options import (
 )
 from whisperdiar.preparation import prepare
 from whisperdiar.provenance import Fallback
-from whisperdiar.registry import BackendClass, Stage, available, load, preferred, settings_from_text
+from whisperdiar.registry import PRESET, BackendClass, Stage, available, load, preferred, settings_from_text
 from whisperdiar.stage_results import STAGE_WORDS, wants_words
 from whisperdiar.system.callbacks import guard_callbacks
 from whisperdiar.system.machine import raise_out_of_memory, usable_cores
@@ -314,7 +314,10 @@ def _create(backend_class: BackendClass, choice: Choice, runtime: Runtime, *, st
 
 
 def _has_setting(backend_class: BackendClass, setting: str) -> bool:
-    return setting.replace("-", "_") in {item.name for item in fields(backend_class.settings_type)}
+    settings_type = backend_class.settings_type
+    if setting == PRESET and hasattr(settings_type, "presets"):
+        return True
+    return setting.replace("-", "_") in {item.name for item in fields(settings_type)}
 
 
 def _can_stand_in(backend_class: BackendClass, choice: Choice, language: str | None, speakers: SpeakerCount) -> bool:

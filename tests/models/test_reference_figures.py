@@ -64,7 +64,7 @@ def test_no_rate_differs_from_the_reference_figures(row: Row, recordings: tuple[
     [
         ("vad silero", {"threshold": 0.9}),
         ("vad energy", {"padding": 0.4}),
-        ("bic, vad silero", {"cluster_lambda": 5.0}),
+        ("bic, vad silero", {"cluster_lambda": 50.0, "joining_lambda": 50.0}),
         ("channels, vad silero", {"padding": 0.3}),
     ],
 )

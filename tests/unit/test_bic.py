@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import butter, resample_poly, sosfilt
 
 from tests.examples import examples
 from tests.sounds import RATE_HZ, SAMPLES, SHARED, conversation, noise, silence
@@ -20,6 +21,7 @@ from whisperdiar.errors import InvalidOption
 from whisperdiar.formats import rttm
 from whisperdiar.options import BicSettings, Runtime
 from whisperdiar.registry import load as load_backend
+from whisperdiar.registry import settings_from_text
 from whisperdiar.types import ANY_SPEAKERS, merge_spans
 
 CORPUS = SHARED / "corpus"
@@ -249,6 +251,36 @@ def test_who_says_next_to_nothing_is_another() -> None:
     assert len(diarize(audio, spans(turns), min_share=0.45, min_speech=0.5).speakers) == 3
 
 
+def test_a_preset_stands_for_several_settings_and_gives_way_to_one_that_is_named() -> None:
+    lium = settings_from_text(Backend, {"preset": "broadcast", "cluster_lambda": "2.5"})
+    assert lium == BicSettings(**{**BicSettings.presets["broadcast"], "cluster_lambda": 2.5})
+    assert lium.criterion == "bic"
+    assert settings_from_text(Backend, {"preset": "conversation"}) == BicSettings()
+    with pytest.raises(InvalidOption, match=r"news.*conversation, broadcast"):
+        settings_from_text(Backend, {"preset": "news"})
+    with pytest.raises(InvalidOption, match="it has: preset, criterion"):
+        settings_from_text(Backend, {"presett": "news"})
+
+
+@pytest.mark.parametrize("name", BicSettings.presets)
+def test_every_preset_tells_voices_apart(name: str) -> None:
+    audio, turns = conversation("ABAB", each=8.0)
+    found = diarize(audio, spans(turns), **BicSettings.presets[name])
+    assert [turn.speaker[-1] for turn in found.turns] == list("0101")
+
+
+def test_a_voice_is_no_other_over_the_telephone() -> None:
+    """What the narrow band and the coding do to both voices, they do to what each of them differs from itself by."""
+    audio, turns = three()
+    narrow = resample_poly(audio.samples[0], 1, 2)
+    narrow = sosfilt(butter(4, [300, 3400], "bandpass", fs=8_000, output="sos"), narrow)
+    coded = np.round(np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256) * 127) / 127
+    heard = (np.sign(coded) * np.expm1(np.abs(coded) * np.log(256)) / 255).astype(np.float32)
+    found = diarize(Audio(heard[None], 8_000, "call"), spans(turns))
+    assert len(found.speakers) == 3
+    assert confused(turns, found) < 0.02
+
+
 def test_dear_changes_in_running_speech_and_in_pauses() -> None:
     audio, turns = conversation("ABABAB", each=3.0)
     running, paused = [Span(0.0, audio.duration)], spans(turns)
@@ -277,10 +309,21 @@ def test_every_other_setting_has_an_effect(changes: dict[str, Any]) -> None:
     assert diarize(audio, speech, **changes).turns != diarize(audio, speech, **base).turns
 
 
+def test_clusters_depend_on_what_voices_are_told_apart_by() -> None:
+    audio = load(SAMPLES / "standup.mp4", end=60.0)
+    speech = [Span(0.0, 60.0)]
+    loose = {"rounds": 0, "cluster_lambda": 0.7, "tolerance": 0.0}
+    usual = diarize(audio, speech, **loose).turns
+    for changes in ({"voice_coefficients": 5}, {"voice_energy": True}, {"criterion": "bic"}):
+        assert diarize(audio, speech, **loose, **changes).turns != usual
+
+
 @pytest.mark.parametrize(
     "changes",
     [
+        {"criterion": "aic"},
         {"coefficients": 1},
+        {"voice_coefficients": 1},
         {"gaussians": 0},
         {"iterations": 0},
         {"rounds": -1},

@@ -14,15 +14,22 @@ from scipy.stats import multivariate_normal, norm
 from tests.examples import examples
 from whisperdiar import Audio, Span
 from whisperdiar.diarization._shared import bic_clustering
-from whisperdiar.diarization._shared.bic_clustering import Criterion, absorb_small, merge_closest, merge_neighbours
+from whisperdiar.diarization._shared.bic_clustering import (
+    Criterion,
+    absorb_small,
+    effective_parameters,
+    merge_closest,
+    merge_neighbours,
+)
 from whisperdiar.diarization._shared.change_detection import change_points
 from whisperdiar.diarization._shared.gaussians import likelihood_cost, sizes, standardise, stretch_sums
 from whisperdiar.diarization._shared.mixtures import Mixture, likelihoods, train
 from whisperdiar.diarization._shared.resegmentation import move_to_pauses
 from whisperdiar.diarization._shared.speech_frames import SpeechFrames
 from whisperdiar.diarization._shared.viterbi import decode
+from whisperdiar.diarization._shared.voice_features import VoiceFeatures
 
-PLAIN = Criterion(parameters=3 + 6, weight=1.5, tolerance=0.0)
+PLAIN = Criterion.plain(3, weight=1.5)
 
 
 def voices(order: Sequence[int], *, each: int = 150, d: int = 3, seed: int = 0) -> tuple[np.ndarray, list[int]]:
@@ -99,15 +106,14 @@ def test_parameters_weigh_as_many_frames_as_one_independent_observation_takes(ph
     x = np.zeros((60_000, 2))
     for t in range(1, len(x)):
         x[t] = phi * x[t - 1] + rng.standard_normal(2)
-    criterion = Criterion.measure(x.astype(np.float32), range(0, 60_001, 5_000), weight=1.0, tolerance=0.0)
+    found = effective_parameters(x.astype(np.float32), range(0, 60_001, 5_000))
     expected = 2 * (1 + phi) / (1 - phi) + 3 * (1 + phi**2) / (1 - phi**2)
-    assert criterion.parameters == pytest.approx(expected, rel=0.1)
+    assert found == pytest.approx(expected, rel=0.1)
 
 
 def test_speech_too_short_to_measure_weighs_as_usual() -> None:
     frames = np.random.default_rng(0).standard_normal((90, 2)).astype(np.float32)
-    usual = Criterion.measure(frames, [0, 90], weight=1.0, tolerance=0.0).parameters
-    assert usual == Criterion.measure(frames, [0, 30, 90], weight=1.0, tolerance=0.0).parameters > 2 + 3
+    assert effective_parameters(frames, [0, 90]) == effective_parameters(frames, [0, 30, 90]) > 2 + 3
 
 
 def test_the_distance_is_the_gain_of_two_gaussians_less_what_they_cost() -> None:
@@ -115,9 +121,27 @@ def test_the_distance_is_the_gain_of_two_gaussians_less_what_they_cost() -> None
     sums = stretch_sums(frames, edges)
     costs = likelihood_cost(sums)
     gain = likelihood_cost(sums[0] + sums[1]) - costs.sum()
-    found = Criterion(9.0, 2.0, 0.5).distances(sums[0], costs[0], sums[1:], costs[1:])
-    np.testing.assert_allclose(found, [gain - 9.0 * np.log(200) - 0.5 * 50])
-    assert Criterion(9.0, 2.0, 0.5).weighing(3.0) == Criterion(9.0, 3.0, 0.5)
+    for criterion, cost in (
+        (Criterion.correlated(9.0, weight=2.0, tolerance=0.5), 9.0 * np.log(200) + 0.5 * 50),
+        (Criterion.plain(3, weight=2.0), (3 + 6) * np.log(200)),
+        (Criterion.chance(7.0, weight=1.5, tolerance=0.1), 7.0 * (1.5 * np.log(200) / np.log(1000) + 0.1 * 50)),
+    ):
+        np.testing.assert_allclose(criterion.distances(sums[0], costs[0], sums[1:], costs[1:]), [gain - cost])
+
+
+def test_what_one_voice_differs_by_is_measured_between_its_seconds() -> None:
+    """Of independent frames the gain is half a χ² of the parameters of a Gaussian; of frames that stay, far more."""
+    rng = np.random.default_rng(3)
+    independent = rng.standard_normal((20_000, 4)).astype(np.float32)
+    loud = np.ones(20_000, dtype=bool)
+    edges = list(range(0, 20_001, 1_000))
+    found = VoiceFeatures(independent, loud).chance_gain(edges)
+    assert found == pytest.approx((4 + 10) / 2, rel=0.15)
+    slow = np.repeat(independent[::10], 10, axis=0)
+    slower = VoiceFeatures(slow, loud).chance_gain(edges)
+    assert slower is not None
+    assert slower > 5 * (7 / 2)
+    assert VoiceFeatures(independent[:599], loud[:599]).chance_gain([0, 199, 398, 599]) is None
 
 
 # --- merging ---
@@ -168,7 +192,7 @@ def test_merging_is_what_a_search_over_all_pairs_does(
 ) -> None:
     frames, edges = voices(order, each=40, seed=seed)
     sums = stretch_sums(frames, edges)
-    criterion = Criterion(9.0, 1.5, tolerance)
+    criterion = Criterion.correlated(9.0, weight=1.5, tolerance=tolerance)
     labels = merge_closest(sums, criterion=criterion, minimum=low, maximum=max(1, low) + extra)
     found = [set(np.flatnonzero(labels == i).tolist()) for i in range(int(labels.max()) + 1)]
     assert found == naive_merging(sums, criterion, low, max(1, low) + extra)
@@ -207,7 +231,7 @@ def test_more_stretches_than_one_table_holds(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(bic_clustering, "_PORTION", 8)
     np.testing.assert_array_equal(merge_closest(sums, criterion=PLAIN), whole)
     assert merge_closest(sums, criterion=PLAIN, minimum=2, maximum=2).max() == 1
-    never = Criterion(0.0, 0.0, 0.0)  # takes no two for one voice, so that portions alone would leave all of them
+    never = Criterion()  # takes no two for one voice, so that portions alone would leave all of them
     assert merge_closest(sums, criterion=never).max() + 1 <= 8
 
 

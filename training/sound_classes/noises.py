@@ -1,4 +1,4 @@
-"""Noise by rule: colours, hum, traffic, rooms, clicks, rain, wind, machines, and a crowd of voices."""
+"""Noise by rule: colours, hum, traffic, rooms, clicks, rain, wind, machines, a crowd of voices; and recorded noise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Samples = NDArray[np.float32]
 
 RATE_HZ = 16_000
 KINDS = {
-    "train": ("white", "pink", "hum", "traffic", "clicks", "room", "babble", "typing"),
+    "train": ("white", "shaped", "shaped", "hum", "traffic", "clicks", "room", "babble", "typing", "motor", "crackle"),
     "report": ("brown", "band", "rain", "wind", "fan", "babble", "steps", "pink"),
 }
 
@@ -27,6 +27,48 @@ def make_noise(half: str, seconds: float, rng: np.random.Generator, voices: Sequ
     n = int(seconds * RATE_HZ)
     sound = _make(kind, n, rng, voices)
     return np.asarray(0.9 * sound / max(1e-9, float(np.abs(sound).max())), dtype=np.float32)
+
+
+def join_recordings(recordings: Sequence[Samples], seconds: float, rng: np.random.Generator) -> Samples:
+    """Recorded noises one after the other at levels of their own, float32 (n_samples,) whose peak is 0.9."""
+    n = int(seconds * RATE_HZ)
+    sound = np.zeros(n, dtype=np.float32)
+    at = 0
+    while at < n:
+        own = recordings[rng.integers(len(recordings))]
+        first = int(rng.integers(0, max(1, len(own) - 5 * RATE_HZ)))
+        own = own[first : first + min(n - at, 5 * RATE_HZ)]
+        loudest = max(1e-4, float(np.abs(own).max(initial=0.0)))
+        sound[at : at + len(own)] = own * np.float32(10 ** (rng.uniform(-12, 0) / 20) / loudest)
+        at += max(len(own), RATE_HZ // 10)
+    return np.asarray(0.9 * sound / max(1e-9, float(np.abs(sound).max())), dtype=np.float32)
+
+
+def _shape(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Noise of a random smooth spectrum and a random course of loudness: steady, drifting, pulsing or in bursts."""
+    spectrum = np.fft.rfft(rng.normal(size=n))
+    octaves = np.log2(np.maximum(np.fft.rfftfreq(n, 1 / RATE_HZ), 20.0) / 20.0)
+    points = np.cumsum(rng.normal(0.0, 5.0, 11)) - rng.uniform(-2.0, 6.0) * np.arange(11)
+    curve_db = np.interp(octaves, np.linspace(0, 8.7, 11), points)
+    sound = np.fft.irfft(spectrum * 10 ** (curve_db / 20), n)
+    course = rng.integers(4)
+    time = np.arange(n) / RATE_HZ
+    if course == 1:
+        sound *= 0.05 + _wander(n, float(rng.uniform(0.1, 3.0)), rng) ** 2
+    elif course == 2:
+        sound *= 1 + rng.uniform(0.2, 0.95) * np.sin(2 * np.pi * rng.uniform(0.5, 25) * time)
+    elif course == 3:
+        sound *= 0.02 + np.repeat(rng.random(n // 1600 + 1) < rng.uniform(0.05, 0.5), 1600)[:n]
+    return np.asarray(sound)
+
+
+def _run_motor(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """An engine: many harmonics of a low tone that drifts, in noise."""
+    hz = rng.uniform(15, 180) * (1 + rng.uniform(0.0, 0.3) * (_wander(n, rng.uniform(0.1, 1.0), rng) - 0.5))
+    phase = 2 * np.pi * np.cumsum(hz) / RATE_HZ
+    slope = rng.uniform(0.3, 1.5)
+    tones = np.sum([np.sin(k * phase + rng.uniform(0, 6)) / k**slope for k in range(1, 25)], axis=0)
+    return np.asarray(tones * (0.7 + 0.3 * _wander(n, 10.0, rng)) + rng.uniform(0.3, 3.0) * _colour(n, 1.0, rng))
 
 
 def _colour(n: int, slope: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -56,6 +98,12 @@ def _events(n: int, per_second: float, low: float, high: float, rng: np.random.G
 def _make(kind: str, n: int, rng: np.random.Generator, voices: Sequence[Samples]) -> NDArray[np.float64]:
     if kind in ("white", "pink", "brown"):
         return _colour(n, {"white": 0.0, "pink": 1.0, "brown": 1.8}[kind], rng)
+    if kind == "shaped":
+        return _shape(n, rng)
+    if kind == "motor":
+        return _run_motor(n, rng)
+    if kind == "crackle":  # of an old record, with its hiss
+        return _events(n, rng.uniform(5, 40), 0.0, 0.3, rng) * 0.3 + rng.uniform(0.005, 0.1) * _colour(n, 0.3, rng)
     if kind == "hum":
         time = np.arange(n) / RATE_HZ
         base = rng.choice([50.0, 60.0])

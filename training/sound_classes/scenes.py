@@ -12,7 +12,7 @@ from scipy.ndimage import binary_closing
 from scipy.signal import butter, fftconvolve, sosfilt
 
 from training.sound_classes.music import make_track
-from training.sound_classes.noises import make_noise
+from training.sound_classes.noises import join_recordings, make_noise
 from whisperdiar.media import load
 
 Samples = NDArray[np.float32]
@@ -48,12 +48,14 @@ def make_pool(
     recordings: Sequence[Path],
     n_tracks: int,
     rng: np.random.Generator,
+    noises: Sequence[Samples] = (),
 ) -> Pool:
     """Music and noise of one half beside its voices.
 
     Args:
         recordings: files of music, of whose first 100 s four stretches of 20 s are taken.
         n_tracks: pieces of 20 s that are synthesised.
+        noises: recordings of noise; with some of them a third of the noise is theirs.
     """
     music = [make_track(half, 20.0, rng) for _track in range(n_tracks)]
     for path in recordings:
@@ -64,7 +66,10 @@ def make_pool(
             if len(piece) > 3 * RATE_HZ and float(np.sqrt(np.mean(piece**2))) > 1e-3:
                 music.append(piece / max(1e-6, float(np.abs(piece).max())))
     flat = [clip for voice in voices for clip in voice]
-    noise = [make_noise(half, 20.0, rng, flat) for _noise in range(max(24, n_tracks // 4))]
+    n_noises = max(24, n_tracks // 3)
+    noise = [make_noise(half, 20.0, rng, flat) for _noise in range(n_noises)]
+    if noises:
+        noise += [join_recordings(noises, 20.0, rng) for _noise in range(n_noises // 2)]
     return Pool(half, voices, music, noise)
 
 
@@ -125,7 +130,7 @@ def make_scene(
     else:
         sound = sound + rng.normal(size=n * STEP).astype(np.float32) * np.float32(10 ** (rng.uniform(-100, -80) / 20))
     if not clean and rng.random() < 0.2:
-        sound = _pass_telephone(sound)
+        sound = _pass_telephone(sound, rng)
     labels = np.where(spoken & played, BOTH, np.where(spoken, SPEECH, np.where(played, MUSIC, UNKNOWN)))
     labels = np.where(labels == UNKNOWN, np.where(noisy, NOISE, SILENCE), labels)
     return np.asarray(sound * rng.uniform(0.3, 1.0), dtype=np.float32), labels.astype(np.int8)
@@ -178,6 +183,12 @@ def _place_in_room(sound: Samples, rng: np.random.Generator) -> Samples:
     return np.asarray(fftconvolve(sound, tail)[: len(sound)], dtype=np.float32)
 
 
-def _pass_telephone(sound: Samples) -> Samples:
+def _pass_telephone(sound: Samples, rng: np.random.Generator) -> Samples:
+    """300 to 3400 Hz; half of the time in 8 bits by the mu-law (ITU-T G.711, continuous form)."""
     band = butter(4, [300, 3400], "bandpass", fs=RATE_HZ, output="sos")
-    return np.asarray(sosfilt(band, sound), dtype=np.float32)
+    heard = sosfilt(band, sound)
+    if rng.random() < 0.5:
+        loudest = max(1e-6, float(np.abs(heard).max()))
+        code = np.round(127 * np.sign(heard) * np.log1p(255 * np.abs(heard) / loudest) / np.log(256)) / 127
+        heard = sosfilt(band, np.sign(code) * np.expm1(np.abs(code) * np.log(256)) / 255 * loudest)
+    return np.asarray(heard, dtype=np.float32)

@@ -19,10 +19,14 @@ from whisperdiar.sound_classes import features
 from whisperdiar.types import Audio
 
 RESULT = Path(__file__).parents[2] / "whisperdiar" / "data" / "sound_classes.npz"
-DILATIONS = (1, 2, 4, 8, 16, 32)
+DILATIONS = (1, 2, 4, 8, 16, 32, 64)
 CHANNELS = 64
-PIECE = 500  # frames: 10 s
-CLIPS = 12  # of each voice
+PIECE = 750  # frames: 15 s
+BATCH = 24
+CLIPS = 22  # of each voice
+
+
+Data = tuple[NDArray[np.float32], NDArray[np.int8]]
 
 
 class Network(nn.Module):
@@ -46,9 +50,7 @@ class Network(nn.Module):
         return found
 
 
-def make_data(
-    pool: scenes.Pool, n_scenes: int, rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+def make_data(pool: scenes.Pool, n_scenes: int, rng: np.random.Generator) -> Data:
     """Features (n_scenes, n_frames, N_FEATURES) and labels (n_scenes, n_frames)."""
     found, labels = [], []
     for _scene in range(n_scenes):
@@ -61,8 +63,8 @@ def make_data(
 
 
 def train(
-    data: tuple[NDArray[np.float32], NDArray[np.int8]],
-    held: tuple[NDArray[np.float32], NDArray[np.int8]],
+    data: Data,
+    held: Data,
     *,
     epochs: int,
     threads: int,
@@ -73,16 +75,16 @@ def train(
     flat = data[0].reshape(-1, features.N_FEATURES)[::7]
     mean, deviation = flat.mean(axis=0), flat.std(axis=0)
     network = Network()
-    steps = epochs * (data[0].shape[0] * data[0].shape[1] // PIECE // 32)
+    steps = epochs * (data[0].shape[0] * data[0].shape[1] // PIECE // BATCH)
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps + 1)
     rng = np.random.default_rng(11)
     for step in range(steps):
         network.train()
-        which = rng.integers(0, data[0].shape[0], 32)
-        starts = rng.integers(0, data[0].shape[1] - PIECE + 1, 32)
+        which = rng.integers(0, data[0].shape[0], BATCH)
+        starts = rng.integers(0, data[0].shape[1] - PIECE + 1, BATCH)
         pairs = list(zip(which, starts, strict=True))
-        x = np.stack([data[0][i, at : at + PIECE] for i, at in pairs])
+        x = np.stack([_colour(data[0][i, at : at + PIECE], rng) for i, at in pairs])
         label = torch.from_numpy(np.stack([data[1][i, at : at + PIECE] for i, at in pairs]).astype(np.int64))
         logits = network(torch.from_numpy((x - mean) / deviation).transpose(1, 2))
         loss = _loss(logits, label)
@@ -99,6 +101,15 @@ def train(
     return network, mean, deviation
 
 
+def _colour(frames: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """The same frames as another microphone hears them: louder or softer, with another balance of high and low."""
+    bands = np.linspace(-1.0, 1.0, features.N_MEL)
+    curve = rng.normal(0.0, 0.7) + rng.normal(0.0, 0.7) * bands + rng.normal(0.0, 0.4) * np.cos(2 * np.pi * bands)
+    heard = frames.copy()
+    heard[:, : features.N_MEL] += curve.astype(np.float32)
+    return heard
+
+
 def _loss(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of both outputs, wherever it is not silent."""
     voice = ((label == scenes.SPEECH) | (label == scenes.BOTH)).float()
@@ -111,7 +122,7 @@ def _loss(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
 @torch.no_grad()
 def _describe(
     network: Network,
-    held: tuple[NDArray[np.float32], NDArray[np.int8]],
+    held: Data,
     mean: NDArray[np.float32],
     deviation: NDArray[np.float32],
 ) -> str:
@@ -136,28 +147,49 @@ def save(network: Network, mean: NDArray[np.float32], deviation: NDArray[np.floa
     print(f"{path}: {path.stat().st_size} bytes")
 
 
+def make_trained(given: argparse.Namespace) -> Data:
+    """The scenes that are trained on."""
+    rng = np.random.default_rng(5)
+    voices = scenes.read_voices(given.voices, "train", clips=CLIPS)
+    voices += 2 * [[load(path).mono] for path in given.speech]
+    noises = [load(path, end=60.0).mono for path in given.noise]
+    pool = scenes.make_pool(
+        "train", voices=voices, recordings=given.music, n_tracks=given.tracks, rng=rng, noises=noises
+    )
+    print(f"{len(pool.voices)} voices, {len(pool.music)} stretches of music, {len(pool.noise)} of noise", flush=True)
+    return make_data(pool, given.scenes, rng)
+
+
+def make_watched(given: argparse.Namespace) -> Data:
+    """Scenes of music and noise of the other half; of its voices none is even watched: other clips of the same."""
+    rng = np.random.default_rng(6)
+    voices = [clips[-4:] for clips in scenes.read_voices(given.voices, "train", clips=CLIPS + 4)]
+    pool = scenes.make_pool("report", voices=voices, recordings=given.held_music, n_tracks=16, rng=rng)
+    return make_data(pool, 16, rng)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--voices", type=Path, required=True, help="pool of benchmarks/conversation_voices.py")
     parser.add_argument("--speech", type=Path, nargs="*", default=[], help="recordings of one voice each")
     parser.add_argument("--music", type=Path, nargs="*", default=[], help="recordings of music to train on")
     parser.add_argument("--held-music", type=Path, nargs="*", default=[], help="recordings of music to watch it on")
-    parser.add_argument("--tracks", type=int, default=100)
-    parser.add_argument("--scenes", type=int, default=200)
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--noise", type=Path, nargs="*", default=[], help="recordings of noise to train on")
+    parser.add_argument("--data", type=Path, help="where the scenes are kept, and taken from when they are there")
+    parser.add_argument("--tracks", type=int, default=150)
+    parser.add_argument("--scenes", type=int, default=400)
+    parser.add_argument("--epochs", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path, default=RESULT)
     given = parser.parse_args()
-    rng = np.random.default_rng(5)
-    voices = scenes.read_voices(given.voices, "train", clips=CLIPS)
-    voices += 2 * [[load(path).mono] for path in given.speech]
-    pool = scenes.make_pool("train", voices=voices, recordings=given.music, n_tracks=given.tracks, rng=rng)
-    data = make_data(pool, given.scenes, rng)
-    # Voices of the report are not even watched: other clips of the same.
-    watched = [clips[CLIPS:] for clips in scenes.read_voices(given.voices, "train", clips=2 * CLIPS)]
-    held_pool = scenes.make_pool("report", voices=watched, recordings=given.held_music, n_tracks=12, rng=rng)
-    held = make_data(held_pool, 12, rng)
-    print(f"{len(pool.music)} stretches of music, {data[1].size / 50 / 3600:.1f} h", flush=True)
+    if given.data and given.data.exists():
+        with np.load(given.data) as kept:
+            data, held = (kept["x"], kept["y"]), (kept["held_x"], kept["held_y"])
+    else:
+        data, held = make_trained(given), make_watched(given)
+        if given.data:
+            np.savez(given.data, x=data[0], y=data[1], held_x=held[0], held_y=held[1])
+    print(f"{data[1].size / 50 / 3600:.1f} h", flush=True)
     save(*train(data, held, epochs=given.epochs, threads=given.threads), given.output)
 
 

@@ -28,7 +28,7 @@ from whisperdiar.models.recommendations import find_comparisons, list_knowing
 from whisperdiar.models.repair import repair_snapshot
 from whisperdiar.models.verification import size_on_disk
 from whisperdiar.options import Runtime
-from whisperdiar.registry import STAGES, available, load, preferred
+from whisperdiar.registry import PRESET, STAGES, available, load, preferred
 from whisperdiar.text.counts import count_files, count_speakers
 from whisperdiar.text.languages import WHISPER_LANGUAGES, language_code, language_name
 from whisperdiar.text.messages import _, make_english, mark
@@ -54,6 +54,7 @@ def _rows() -> Iterator[dict[str, Any]]:
                 "ready": ready.text,
                 "auto_rank": order.index(name) + 1 if name in order else None,
                 **asdict(backend.info),
+                "presets": list(getattr(backend.settings_type, "presets", ())),
                 "settings": {item.name: item.default for item in fields(backend.settings_type)},
             }
 
@@ -117,6 +118,8 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
             facts.append(_("hears overlap"))
         yield f"  {row['name']:<12} {_(row['summary'])} ({', '.join(facts)}): {row['ready']}\n"
         if settings:
+            if row["presets"]:
+                yield f"  {'':<12}   {PRESET}={'|'.join(row['presets'])}\n"
             for key, value in row["settings"].items():
                 yield f"  {'':<12}   {key}={'' if value is None else value}\n"
 

@@ -3,15 +3,14 @@
 The chain is that of LIUM SpkDiarization (Meignier and Merlin, 2010): cepstra → changes of speaker at the peaks of a
 likelihood ratio → neighbouring stretches of one voice join → clusters of one voice join, closest first → each
 cluster is modelled by a mixture of Gaussians and Viterbi decoding shares out the speech anew → changes move to the
-lowest energy near by. Where it departs from LIUM, measurement said so: the criterion knows that frames are not
-independent (see `whisperdiar.diarization._shared.bic_clustering`), clustering leaves out the energy, which tells
-distances to the microphone rather than voices, and the quietest frames, which tell the room; a change in a pause
-costs less than one in running speech; and clusters are compared once more after decoding has purified them.
+lowest energy near by. Where it departs from LIUM, measurement said so: what two stretches of one voice may differ by is
+measured on the recording (see `whisperdiar.diarization._shared.bic_clustering`), clustering leaves out the energy,
+which tells distances to the microphone rather than voices, and the quietest frames, which tell the room; a change in a
+pause costs less than one in running speech; and clusters are compared once more after decoding has purified them.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -21,6 +20,7 @@ from whisperdiar.diarization._shared.activity import empty_values
 from whisperdiar.diarization._shared.bic_clustering import (
     Criterion,
     absorb_small,
+    effective_parameters,
     merge_closest,
     merge_neighbours,
 )
@@ -37,6 +37,8 @@ from whisperdiar.types import (
     SpeakerCount,
 )
 
+_CHANCE_PER_PARAMETER = 0.43
+"""Gain by chance for each effective parameter, as usual: for recordings without two seconds that are no pause."""
 _STRETCHES_PER_SPEAKER = 4  # are left by the joining of neighbours, which cannot undo its mistakes
 
 
@@ -52,64 +54,95 @@ class Backend(CepstralDiarizer[BicSettings]):
     )
     settings_type: ClassVar[type] = BicSettings
 
+    @property
+    def _n_coefficients(self) -> int:
+        return max(self.settings.coefficients, self.settings.voice_coefficients)
+
     def _label(
         self, cepstra: Features, frames: SpeechFrames, n_frames: int, speakers: SpeakerCount, progress: Progress
     ) -> tuple[Labels, ActivityValues | None]:
-        minimum = speakers.minimum or 1
+        settings, minimum = self.settings, speakers.minimum or 1
         energy = cepstra[:, 0].copy()
-        features = standardise(cepstra)
-        voice = VoiceFeatures(features[:, 1:], energy >= np.quantile(energy, self.settings.quiet_share))
-        window = round(self.settings.window / frames.hop)
+        every = standardise(cepstra, out=cepstra)
+        features = every[:, : settings.coefficients]
+        voice = VoiceFeatures(
+            every[:, 0 if settings.voice_energy else 1 : settings.voice_coefficients],
+            energy >= np.quantile(energy, settings.quiet_share),
+        )
+        window = round(settings.window / frames.hop)
         changes = change_points(features, window=window, threads=self.runtime.threads)
         edges = np.union1d(frames.edges, changes).tolist()
         progress("diarization", 0.5)
-        criterion = Criterion.measure(
-            voice.features, edges, weight=self.settings.cluster_lambda, tolerance=self.settings.tolerance
-        )
-        early = speakers.maximum if self.settings.rounds < 2 else None
-        labels = self._clusters(voice, edges, criterion, minimum=minimum, maximum=early)
+        alike = _Alike(voice, edges, settings, frames.hop)
+        early = speakers.maximum if settings.rounds < 2 else None
+        labels = self._clusters(voice, edges, alike, minimum=minimum, maximum=early)
         progress("diarization", 0.7)
         values: ActivityValues | None = None
         for number in range(self.settings.rounds):
             if number > 0:
-                labels = self._join_clusters(voice, labels, criterion, speakers, frames.hop)
+                labels = self._join_clusters(voice, labels, alike, speakers, frames.hop)
             values = empty_values(n_frames, int(labels.max()) + 1) if number == self.settings.rounds - 1 else None
             labels, values = resegment(features, labels, frames, values, settings=self.settings, at_least=minimum)
             progress("diarization", 0.7 + 0.25 * (number + 1) / self.settings.rounds)
         return move_to_pauses(labels, energy, frames, round(self.settings.boundary_reach / frames.hop)), values
 
     def _join_clusters(
-        self, voice: VoiceFeatures, labels: Labels, criterion: Criterion, speakers: SpeakerCount, hop: float
+        self, voice: VoiceFeatures, labels: Labels, alike: _Alike, speakers: SpeakerCount, hop: float
     ) -> Labels:
-        """The same clusters, without those too small for a speaker, and with those of one voice joined.
-
-        Chance differences between two clusters grow with the logarithm of their frames, real ones with the frames:
-        clusters that decoding has purified and that hold enough are compared by the likelihood per frame alone.
-        """
+        """The same clusters, without those too small for a speaker, and with those of one voice joined."""
         minimum = speakers.minimum or 1
         sums = voice.cluster_sums(labels)
         least = min(self.settings.min_share * float(sizes(sums).sum()), self.settings.min_speech / hop)
         labels = absorb_small(sums, least=least, minimum=minimum)[labels]
-        few = criterion.weighing(self.settings.joining_lambda)
-        many = replace(criterion, weight=0.0, tolerance=self.settings.joining_tolerance)
-        for alike, most in ((few, None), (many, speakers.maximum)):
-            sums = voice.cluster_sums(labels)
-            labels = merge_closest(sums, criterion=alike, minimum=minimum, maximum=most)[labels]
-        return labels
+        joined = merge_closest(
+            voice.cluster_sums(labels),
+            criterion=alike.criterion(self.settings.joining_lambda, self.settings.joining_tolerance),
+            minimum=minimum,
+            maximum=speakers.maximum,
+        )
+        return joined[labels]
 
     def _clusters(
-        self, voice: VoiceFeatures, edges: list[int], criterion: Criterion, *, minimum: int, maximum: int | None
+        self, voice: VoiceFeatures, edges: list[int], alike: _Alike, *, minimum: int, maximum: int | None
     ) -> Labels:
         """Cluster of each place, from the stretches between successive `edges`."""
         edges = voice.halve_longest(voice.drop_quiet_edges(edges), at_least=minimum)
         sums = voice.stretch_sums(edges)
         starts = merge_neighbours(
             sums,
-            criterion=criterion.weighing(self.settings.neighbour_lambda),
+            criterion=alike.criterion(self.settings.neighbour_lambda, self.settings.tolerance),
             at_least=_STRETCHES_PER_SPEAKER * minimum if minimum > 1 else 1,
         )
         joined = np.add.reduceat(sums, starts[:-1], axis=0)
+        criterion = alike.criterion(self.settings.cluster_lambda, self.settings.tolerance)
         labels = merge_closest(joined, criterion=criterion, minimum=minimum, maximum=maximum)
         lengths = np.diff([edges[start] for start in starts])
         clusters: Labels = np.repeat(labels, lengths)
         return clusters
+
+
+class _Alike:
+    """What two stretches of one voice may differ by, in one recording."""
+
+    def __init__(self, voice: VoiceFeatures, edges: list[int], settings: BicSettings, hop: float) -> None:
+        """
+        Args:
+            voice: what the stretches are told apart by.
+            edges: places where the voice may change.
+            settings: of the diarizer.
+            hop: seconds from place to place.
+        """
+        self._hop = hop
+        self._dimensions = voice.features.shape[1]
+        self._chance: float | None = None
+        if settings.criterion == "chance":
+            found = voice.chance_gain(edges)
+            self._chance = (
+                found if found is not None else _CHANCE_PER_PARAMETER * effective_parameters(voice.features, edges)
+            )
+
+    def criterion(self, weight: float, tolerance: float) -> Criterion:
+        """For a λ, and for what it grows by with each second that both share."""
+        if self._chance is None:
+            return Criterion.plain(self._dimensions, weight=weight)
+        return Criterion.chance(self._chance, weight=weight, tolerance=tolerance * self._hop)

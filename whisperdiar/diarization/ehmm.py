@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from whisperdiar.contracts import Progress
 from whisperdiar.diarization._shared.activity import empty_values
-from whisperdiar.diarization._shared.bic_clustering import Criterion, merge_closest
+from whisperdiar.diarization._shared.bic_clustering import Criterion, effective_parameters, merge_closest
 from whisperdiar.diarization._shared.cepstral_diarizer import CepstralDiarizer
 from whisperdiar.diarization._shared.change_detection import change_points
 from whisperdiar.diarization._shared.gaussians import Array, Features, standardise
@@ -60,7 +60,7 @@ class Backend(CepstralDiarizer[EhmmSettings]):
     ) -> tuple[Labels, ActivityValues]:
         settings, minimum = self.settings, speakers.minimum or 1
         energy = cepstra[:, 0].copy()
-        features = standardise(cepstra)
+        features = standardise(cepstra, out=cepstra)
         changes = change_points(features, window=round(settings.window / frames.hop), threads=self.runtime.threads)
         edges = np.union1d(frames.edges, changes)
         progress("diarization", 0.3)
@@ -73,8 +73,10 @@ class Backend(CepstralDiarizer[EhmmSettings]):
             search.add_speakers(stretch, at_most=minimum)
         labels = search.labels()
         voice = VoiceFeatures(features[:, 1:], energy >= np.quantile(energy, settings.quiet_share))
-        criterion = Criterion.measure(
-            voice.features, edges.tolist(), weight=settings.cluster_lambda, tolerance=settings.tolerance
+        criterion = Criterion.correlated(
+            effective_parameters(voice.features, edges.tolist()),
+            weight=settings.cluster_lambda,
+            tolerance=settings.tolerance,
         )
         merged = merge_closest(
             voice.cluster_sums(labels), criterion=criterion, minimum=minimum, maximum=speakers.maximum

@@ -4,30 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import TunableRange, check_numbers
 from whisperdiar.text.messages import _
 
+CRITERIA = ("chance", "bic")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BicSettings:
-    """Diarization by likelihood ratios, clustering and resegmentation. A λ of 1 would be the plain criterion
-    for frames that were independent of each other.
+    """Diarization by likelihood ratios, clustering and resegmentation.
 
     Attributes:
-        coefficients: mel cepstral coefficients, the energy counted.
+        criterion: what two stretches of one voice may differ by: ``chance``, λ times what two neighbouring seconds of
+            one voice differ by in this recording, more for longer ones; or ``bic``, the Bayesian information criterion
+            for independent frames.
+        coefficients: mel cepstral coefficients that changes are found by and speech is shared out by, the energy
+            counted.
+        voice_coefficients: the same for clustering.
+        voice_energy: whether clusters are told apart by their energy as well.
         window: speech that is compared on either side of a possible change of speaker, seconds.
         neighbour_lambda: λ for joining neighbouring stretches; higher joins more.
         cluster_lambda: λ for joining clusters; higher finds fewer speakers.
-        tolerance: likelihood per frame by which a voice may differ from itself; higher finds fewer speakers.
+        tolerance: by how much λ grows with each second that two stretches share (n₁ n₂ / (n₁ + n₂)), with ``chance``;
+            higher finds fewer speakers.
         joining_lambda: λ for joining clusters that decoding has purified.
-        joining_tolerance: after that, the tolerance, without any λ, for joining them; both find fewer when higher.
+        joining_tolerance: the tolerance for them; both find fewer when higher.
         min_share: share of the speech that a speaker holds at least, else it goes to the nearest one.
         min_speech: where that share is longer, as many seconds are enough.
         quiet_share: share of the speech, its quietest frames, that clustering leaves out.
-        rounds: times that clusters are modelled and speech is shared out among them anew; 0 keeps the clusters.
+        rounds: times that clusters are modelled and speech is shared out among them anew; 0 keeps the clusters, and
+            from the second one on they are compared once more before.
         gaussians: components of a speaker's mixture.
         iterations: of training after each doubling of the components.
         change_penalty: log-likelihood that a change of speaker within running speech costs.
@@ -36,20 +45,42 @@ class BicSettings:
     """
 
     tunable: ClassVar[Mapping[str, TunableRange]] = {
-        "cluster_lambda": TunableRange(0.1, 1.0, 0.03),
-        "tolerance": TunableRange(0.0, 2.0, 0.1),
+        "cluster_lambda": TunableRange(1.0, 4.0, 0.1),
+        "tolerance": TunableRange(0.0, 1.0, 0.05),
+        "joining_lambda": TunableRange(1.0, 4.0, 0.1),
+        "joining_tolerance": TunableRange(0.0, 1.0, 0.05),
         "change_penalty": TunableRange(50.0, 500.0, 25.0),
         "pause_penalty": TunableRange(0.0, 200.0, 10.0),
     }
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "conversation": {},
+        # As LIUM SpkDiarization has them for broadcast news.
+        "broadcast": {
+            "criterion": "bic",
+            "voice_coefficients": 13,
+            "voice_energy": True,
+            "neighbour_lambda": 2.0,
+            "cluster_lambda": 3.0,
+            "quiet_share": 0.0,
+            "rounds": 1,
+            "change_penalty": 250.0,
+            "pause_penalty": 250.0,
+            "boundary_reach": 0.25,
+        },
+    }
+    """Settings that belong together, by name; what a preset does not mention keeps its default."""
 
+    criterion: str = "chance"
     coefficients: int = 13
+    voice_coefficients: int = 16
+    voice_energy: bool = False
     window: float = 2.5
-    neighbour_lambda: float = 0.1
-    cluster_lambda: float = 0.28
-    tolerance: float = 0.7
-    joining_lambda: float = 0.33
-    joining_tolerance: float = 0.9
-    min_share: float = 0.015
+    neighbour_lambda: float = 0.6
+    cluster_lambda: float = 1.75
+    tolerance: float = 0.25
+    joining_lambda: float = 1.9
+    joining_tolerance: float = 0.3
+    min_share: float = 0.025
     min_speech: float = 30.0
     quiet_share: float = 0.2
     rounds: int = 2
@@ -60,6 +91,14 @@ class BicSettings:
     boundary_reach: float = 0.2
 
     def __post_init__(self) -> None:
+        if self.criterion not in CRITERIA:
+            raise InvalidOption(
+                _("criterion {criterion!r} is unknown; choose one of {choices}").format(
+                    criterion=self.criterion, choices=", ".join(CRITERIA)
+                )
+            )
+        if self.voice_coefficients < 2:
+            raise InvalidOption(_("voice_coefficients {count}: give at least 2").format(count=self.voice_coefficients))
         if self.coefficients < 2 or self.gaussians < 1 or self.iterations < 1 or self.rounds < 0:
             raise InvalidOption(
                 _(

@@ -28,7 +28,7 @@ class SoundClassOptions:
     min_silence: float = 0.5
     min_noise: float = 0.5
     min_speech: float = 0.4
-    min_music: float = 1.0
+    min_music: float = 2.5
     change_penalty: float = 4.0
     skipped_music: float = 5.0
     marked_sound: float = 2.0

@@ -1,7 +1,7 @@
 """Network of sound classes: convolutions over time that tell whether there is a voice and whether there is music.
 
 A convolution over 5 frames is followed by residual ones over 3 frames each, ever further apart, so that a frame hears
-1.3 s to each side. Weights are made by `training/sound_classes`; NumPy alone runs them.
+2.6 s to each side. Weights are made by `training/sound_classes`; NumPy alone runs them.
 """
 
 from __future__ import annotations

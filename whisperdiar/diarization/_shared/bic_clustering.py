@@ -1,23 +1,25 @@
 """Agglomerative clustering of stretches of speech, given as sums (see `whisperdiar.diarization._shared.gaussians`).
 
-When two stretches of speech are one voice: the Bayesian information criterion for frames that are not independent.
+When two stretches of speech are one voice: the gain in likelihood of two Gaussians over one, held against what it would
+be by chance. Three answers:
 
-Chen and Gopalakrishnan (1998) join two stretches while the gain in likelihood of two Gaussians over one is
-smaller than λ/2 · parameters · log(frames). That counts every frame as a new observation, but neighbouring frames
-resemble each other, more so in a reverberant room than in noise, and with them chance differences between two
-stretches of one voice grow. Two changes make one λ fit all of these:
+- the Bayesian information criterion of Chen and Gopalakrishnan (1998): λ/2 · parameters · log(frames), which counts
+  every frame as a new observation;
+- the same for frames that resemble their neighbours, more so in a reverberant room than in noise: every parameter
+  counts by the number of frames that make one independent observation of it (Bartlett, 1946): with the autocorrelation
+  r(k) at lag k, τ₁ = 1 + 2 Σ r(k) frames for a mean and τ₂ = 1 + 2 Σ r(k)² frames for a covariance;
+- the gain that two neighbouring seconds of one voice have in this recording, times λ and the same logarithm, which is
+  taken for 1 at ten seconds. It holds whatever room, band and noise do to one voice, and needs no theory of it.
 
-- every parameter counts by the number of frames that make one independent observation of it, measured on the
-  recording (Bartlett, 1946): with the autocorrelation r(k) at lag k, τ₁ = 1 + 2 Σ r(k) frames for a mean and
-  τ₂ = 1 + 2 Σ r(k)² frames for a covariance;
-- a voice may differ from itself, from sentence to sentence, by a fixed likelihood per frame. Without that term
-  every voice of a long recording falls apart, since the gain grows with the frames and the penalty with their log.
+Besides, a voice differs from itself, from sentence to sentence, by a likelihood that grows with the frames: the
+tolerance. Without that term every voice of a long recording falls apart.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -27,6 +29,7 @@ from whisperdiar.diarization._shared.clusters import renumber
 from whisperdiar.diarization._shared.gaussians import Array, Features, likelihood_cost, sizes
 from whisperdiar.diarization._shared.linkage import NearestPairs
 
+_TEN_SECONDS = 1000  # frames
 _LAGS = 30
 _MIN_FRAMES = 100  # shorter stretches tell little of the longer lags
 _MAX_STRETCHES = 1000  # evenly spaced ones are enough for an average
@@ -37,34 +40,34 @@ _USUAL_COVARIANCE_TIME = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """Decides whether two stretches are one voice.
+    """Decides whether two stretches are one voice: whether the gain of two Gaussians stays below a border.
 
     Attributes:
-        parameters: of one Gaussian, each weighed by the frames per independent observation of it.
-        weight: λ.
-        tolerance: likelihood per frame by which a voice may differ from itself.
+        per_log: log-likelihood that the gain may have for each unit of the logarithm of the frames of both.
+        per_frame: the same for each frame that they share: n₁ n₂ / (n₁ + n₂).
     """
 
-    parameters: float
-    weight: float
-    tolerance: float
+    per_log: float = 0.0
+    per_frame: float = 0.0
 
     @classmethod
-    def measure(cls, features: Features, edges: Sequence[int], *, weight: float, tolerance: float) -> Criterion:
-        """For the frame-to-frame resemblance inside the stretches between successive `edges`.
+    def plain(cls, d: int, *, weight: float) -> Criterion:
+        """The Bayesian information criterion for independent frames of `d` dimensions, and its λ."""
+        return cls(per_log=0.5 * weight * (d + d * (d + 1) / 2))
+
+    @classmethod
+    def correlated(cls, parameters: float, *, weight: float, tolerance: float) -> Criterion:
+        """The same for frames that resemble each other: λ, and the likelihood per frame by which a voice may differ.
 
         Args:
-            features: float32 (n_frames, d).
-            edges: frame numbers, rising.
-            weight: λ.
-            tolerance: see the class.
+            parameters: from `effective_parameters`.
         """
-        d = features.shape[1]
-        mean_time, covariance_time = _correlation_times(features, edges)
-        return cls(d * mean_time + d * (d + 1) / 2 * covariance_time, weight, tolerance)
+        return cls(per_log=0.5 * weight * parameters, per_frame=tolerance)
 
-    def weighing(self, weight: float) -> Criterion:
-        return replace(self, weight=weight)
+    @classmethod
+    def chance(cls, gain: float, *, weight: float, tolerance: float) -> Criterion:
+        """For a gain that one voice has by chance: how many times that of ten seconds, and how many for each frame."""
+        return cls(per_log=weight * gain / math.log(_TEN_SECONDS), per_frame=tolerance * gain)
 
     def distances(self, one: Array, cost_of_one: Array, others: Array, costs: Array) -> Array:
         """Gain of two Gaussians over one, less what it must exceed: negative where both are one voice.
@@ -79,7 +82,21 @@ class Criterion:
         n = sizes(both)
         gain = likelihood_cost(both) - cost_of_one - costs
         shared = sizes(one) * sizes(others) / n
-        return np.asarray(gain - 0.5 * self.weight * self.parameters * np.log(n) - self.tolerance * shared)
+        return np.asarray(gain - self.per_log * np.log(n) - self.per_frame * shared)
+
+
+def effective_parameters(features: Features, edges: Sequence[int]) -> float:
+    """Parameters of one Gaussian, each weighed by the frames per independent observation of it.
+
+    As measured inside the stretches between successive `edges`.
+
+    Args:
+        features: float32 (n_frames, d).
+        edges: frame numbers, rising.
+    """
+    d = features.shape[1]
+    mean_time, covariance_time = _correlation_times(features, edges)
+    return float(d * mean_time + d * (d + 1) / 2 * covariance_time)
 
 
 def _correlation_times(features: Features, edges: Sequence[int]) -> tuple[float, float]:

@@ -52,8 +52,8 @@ class CepstralDiarizer(BaseBackend[SettingsT]):
         frames = SpeechFrames.of(speech, audio, hop=_GRID.hop, n_frames=n_frames)
         labels, activity = np.empty(0, dtype=np.int64), None
         if len(frames):
-            settings = CepstrumSettings(coefficients=self.settings.coefficients)
-            cepstra = mfcc(audio, settings=settings, grid=_GRID, threads=self.runtime.threads)[frames.numbers]
+            settings = CepstrumSettings(coefficients=self._n_coefficients)
+            cepstra = mfcc(audio, settings=settings, grid=_GRID, threads=self.runtime.threads, numbers=frames.numbers)
             progress("diarization", 0.3)
             labels, values = self._label(cepstra, frames, n_frames, speakers, progress)
             if values is not None:
@@ -70,13 +70,18 @@ class CepstralDiarizer(BaseBackend[SettingsT]):
         progress("diarization", 1.0)
         return Diarization(audio.recording_id, frames.turns(labels), tuple(notes), activity=activity)
 
+    @property
+    def _n_coefficients(self) -> int:
+        """Mel cepstral coefficients that `_label` needs, the energy counted."""
+        return self.settings.coefficients
+
     def _label(
         self, cepstra: Features, frames: SpeechFrames, n_frames: int, speakers: SpeakerCount, progress: Progress
     ) -> tuple[Labels, ActivityValues | None]:
         """Speaker of each place, int64 (n_places,), and the likelihood of each frame for each speaker.
 
         Args:
-            cepstra: float32 (n_places, coefficients) of the speech.
+            cepstra: float32 (n_places, n_coefficients) of the speech, which may be overwritten.
             frames: the places.
             n_frames: of the recording.
             speakers: how many may be found.

@@ -67,11 +67,21 @@ _GRID = FrameGrid()
 _CEPSTRUM = CepstrumSettings()
 
 
-def mfcc(audio: Audio, *, settings: CepstrumSettings = _CEPSTRUM, grid: FrameGrid = _GRID, threads: int = 1) -> Frames:
+def mfcc(
+    audio: Audio,
+    *,
+    settings: CepstrumSettings = _CEPSTRUM,
+    grid: FrameGrid = _GRID,
+    threads: int = 1,
+    numbers: NDArray[np.int64] | None = None,
+) -> Frames:
     """Cepstra of the mean of all channels: float32 (n_frames, coefficients), not normalised.
 
     Finite for every finite sound: power below that of 16-bit rounding counts as that. The result does not
     depend on the number of threads.
+
+    Args:
+        numbers: of the frames that are wanted, rising; None for all. The others take no memory.
     """
     length = _window_length(audio, grid)
     n_fft = _fft_length(audio.sample_rate, length)
@@ -79,15 +89,24 @@ def mfcc(audio: Audio, *, settings: CepstrumSettings = _CEPSTRUM, grid: FrameGri
     filters = mel_filters(audio.sample_rate, n_fft, settings)
     basis = _cosine_basis(settings)
     floor = np.float32(_QUANTISATION_POWER * np.square(taper, dtype=np.float64).sum())
-    cepstra = np.empty((grid.count(audio), settings.coefficients), dtype=np.float32)
+    n_frames = grid.count(audio)
+    cepstra = np.empty((n_frames if numbers is None else len(numbers), settings.coefficients), dtype=np.float32)
 
     def fill(first: int) -> None:
+        places = slice(first, first + _BLOCK_FRAMES)
+        wanted: slice | NDArray[np.int64] = slice(None)
+        if numbers is not None:
+            low, high = np.searchsorted(numbers, (first, first + _BLOCK_FRAMES))
+            if low == high:
+                return
+            places = slice(int(low), int(high))
+            wanted = numbers[low:high] - first
         frames = _windows(audio, grid, length, settings.preemphasis, first)
         spectrum = scipy.fft.rfft(frames * taper, n_fft, axis=1, overwrite_x=True)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
-        cepstra[first : first + len(frames)] = np.log(np.maximum(power @ filters, floor)) @ basis
+        cepstra[places] = (np.log(np.maximum(power @ filters, floor)) @ basis)[wanted]
 
-    run_on_threads(fill, range(0, len(cepstra), _BLOCK_FRAMES), threads=threads)
+    run_on_threads(fill, range(0, n_frames, _BLOCK_FRAMES), threads=threads)
     return cepstra
 
 

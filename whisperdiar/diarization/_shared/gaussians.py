@@ -21,12 +21,23 @@ Features = NDArray[np.float32]
 _RIDGE = 1e-4
 
 
-def standardise(features: Features) -> Features:
-    """Mean 0 and variance 1 over all frames; a dimension that never changes becomes 0."""
+_BLOCK = 65_536
+"""Frames of which there is a copy at a time."""
+
+
+def standardise(features: Features, *, out: Features | None = None) -> Features:
+    """Mean 0 and variance 1 over all frames; a dimension that never changes becomes 0.
+
+    Args:
+        out: where the result goes, the features themselves if need be; None for an array of its own.
+    """
     mean = features.mean(axis=0, dtype=np.float64)
-    deviation = features.std(axis=0, dtype=np.float64)
+    squares = np.zeros(features.shape[1])
+    for first in range(0, len(features), _BLOCK):
+        squares += np.square(features[first : first + _BLOCK] - mean).sum(axis=0)
+    deviation = np.sqrt(squares / max(1, len(features)))
     deviation[deviation < 1e-6] = 1.0
-    scaled: Features = features - mean.astype(np.float32)
+    scaled: Features = np.subtract(features, mean.astype(np.float32), out=out)
     scaled /= deviation.astype(np.float32)
     return scaled
 
@@ -44,6 +55,17 @@ def stretch_sums(features: Features, edges: Sequence[int]) -> Array:
         frames = append_ones(features[first:last])
         sums[index] = frames.T @ frames
     return regularise(sums)
+
+
+def total_sums(features: Features, places: NDArray[np.int64]) -> Array:
+    """Sums over the frames at some places: float64 (d + 1, d + 1), made of one block of them after another."""
+    d = features.shape[1]
+    sums = np.zeros((1, d + 1, d + 1))
+    for first in range(0, len(places), _BLOCK):
+        frames = append_ones(features[places[first : first + _BLOCK]])
+        sums[0] += frames.T @ frames
+    found: Array = regularise(sums)[0]
+    return found
 
 
 def append_ones(features: Features) -> Array:

@@ -34,6 +34,11 @@ class Mixture:
         return np.vstack([(self.means * precision).T, -0.5 * precision.T, constant])
 
 
+def thin(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Evenly spaced ones of the places, so many as `train` looks at."""
+    return places[:: -(-len(places) // _MAX_FRAMES) or 1]
+
+
 def train(features: Features, *, components: int, iterations: int) -> Mixture:
     """Maximum likelihood by expectation-maximisation, from one Gaussian that is split again and again.
 
@@ -42,8 +47,7 @@ def train(features: Features, *, components: int, iterations: int) -> Mixture:
         components: at most; fewer where there are not 25 frames for each.
         iterations: of expectation-maximisation after every split.
     """
-    step = -(-len(features) // _MAX_FRAMES)
-    x = features[::step].astype(np.float64)
+    x = features[thin(np.arange(len(features)))].astype(np.float64)
     components = max(1, min(components, len(x) // _FRAMES_PER_COMPONENT))
     expanded = _expand(x)
     mixture = Mixture(np.ones(1), x.mean(axis=0)[None], np.maximum(x.var(axis=0), _VARIANCE_FLOOR)[None])

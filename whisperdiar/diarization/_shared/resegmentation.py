@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from whisperdiar.diarization._shared.gaussians import Array, Features
-from whisperdiar.diarization._shared.mixtures import likelihoods, train
+from whisperdiar.diarization._shared.mixtures import likelihoods, thin, train
 from whisperdiar.diarization._shared.speech_frames import Labels, SpeechFrames
 from whisperdiar.diarization._shared.viterbi import decode, longest_run, pin_states
 from whisperdiar.types import ActivityValues
@@ -59,7 +59,9 @@ def resegment(
     if n_clusters < 2:
         return labels, values
     mixtures = [
-        train(features[labels == i], components=settings.gaussians, iterations=settings.iterations)
+        train(
+            features[thin(np.flatnonzero(labels == i))], components=settings.gaussians, iterations=settings.iterations
+        )
         for i in range(n_clusters)
     ]
     costs = np.full(len(labels), settings.change_penalty)

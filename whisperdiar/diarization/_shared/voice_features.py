@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.diarization._shared.gaussians import Array, Features, stretch_sums
+from whisperdiar.diarization._shared.gaussians import Array, Features, likelihood_cost, stretch_sums, total_sums
 from whisperdiar.diarization._shared.speech_frames import Labels
 
 _MIN_LOUD = 5  # frames of a stretch that are not among the quietest: with fewer it joins its neighbour
+_SECOND = 100  # frames
+_LEAST_PAIRS = 3
 _MIN_PIECE = 25  # frames; stretches are not cut finer than that to reach a number of speakers
 
 
@@ -51,7 +54,10 @@ class VoiceFeatures:
 
     def stretch_sums(self, edges: Sequence[int]) -> Array:
         """Sums over the loud frames of the stretches between successive `edges`, each of which has some."""
-        return stretch_sums(self.features[self.loud], self._heard[np.asarray(edges)].tolist())
+        sums = [
+            total_sums(self.features, first + np.flatnonzero(self.loud[first:last])) for first, last in pairwise(edges)
+        ]
+        return np.stack(sums) if sums else np.empty((0, self.features.shape[1] + 1, self.features.shape[1] + 1))
 
     def cluster_sums(self, labels: Labels) -> Array:
         """Sums over the loud frames of each cluster, or over all where hardly any is loud."""
@@ -59,6 +65,22 @@ class VoiceFeatures:
         for cluster in range(int(labels.max()) + 1):
             own = labels == cluster
             heard = own & self.loud
-            chosen = self.features[heard if heard.sum() >= _MIN_LOUD else own]
-            sums.append(stretch_sums(chosen, [0, len(chosen)])[0])
+            sums.append(total_sums(self.features, np.flatnonzero(heard if heard.sum() >= _MIN_LOUD else own)))
         return np.stack(sums)
+
+    def chance_gain(self, edges: Sequence[int]) -> float | None:
+        """Gain in likelihood of two Gaussians over one for neighbouring seconds of one voice: how far one voice lies
+        from itself in this room, by this microphone. The median over the stretches between successive `edges`.
+
+        None where fewer than three stretches hold two seconds of loud frames.
+        """
+        gains: list[float] = []
+        for first, last in pairwise(edges):
+            places = first + np.flatnonzero(self.loud[first:last])
+            n_pairs = len(places) // (2 * _SECOND)
+            if n_pairs:
+                cut = [_SECOND * number for number in range(2 * n_pairs + 1)]
+                sums = stretch_sums(self.features[places[: cut[-1]]], cut)
+                costs, both = likelihood_cost(sums), likelihood_cost(sums[0::2] + sums[1::2])
+                gains += (both - costs[0::2] - costs[1::2]).tolist()
+        return float(np.median(gains)) if len(gains) >= _LEAST_PAIRS else None
