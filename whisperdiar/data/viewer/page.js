@@ -526,9 +526,11 @@ window.addEventListener("beforeunload", (event) => { if (history.unsaved || edit
 
 // ——— The server that the page came from, where it came from one
 
-// A copy on a disk has none: what the server added goes.
+// A copy on a disk has none: what the server added goes, from these two tags alone. Scripts run only as they were written.
 function asFile(text) {
-  return text.replace(/<html [^>]*>/, (tag) => tag.replace(/ data-(?:server|version)="[^"]*"/g, "")).replace("; connect-src 'self'", "");
+  return text
+    .replace(/<html [^>]*>/, (tag) => tag.replace(/ data-(?:server|version)="[^"]*"/g, ""))
+    .replace(/<meta http-equiv="Content-Security-Policy"[^>]*>/, (tag) => tag.replace("; connect-src 'self'", ""));
 }
 
 function openServer() {
