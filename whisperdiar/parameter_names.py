@@ -47,7 +47,9 @@ _SETTING = re.compile(r"--(asr|vad|diarizer)-option ([a-z_]+)=([\w.{}!]+)")
 _OWN = re.compile(r"--(batch-size|compute-type) (\d+|[a-z]+\d+)")
 """Settings of recognisers with an option of their own."""
 _OPTION = re.compile(
-    r"(?<![\w-])--([a-z][a-z-]*)(?:[ =]([A-Z][A-Z/]*|\d[\w.]*|(?:" + "|".join(_VALUES.split()) + r")\b))?"
+    r"(?<![\w-])--([a-z][a-z-]*)(?:[ =]([A-Z][A-Z/]*|\d[\w.]*|(?:"
+    + "|".join(_VALUES.split())
+    + r")\b(?::[\w=,.{}]+)?))?"
 )
 _OUTPUT = re.compile(r"(?<![\w-])-o (?=\S+:)| with -o\b|(?<![\w-])-o\b")
 
@@ -86,4 +88,4 @@ def _name(found: re.Match[str]) -> str:
 
 def _quote(value: str) -> str:
     is_word = value.isalnum() and not value[0].isdigit() and not value.isupper() and value not in ("true", "false")
-    return f"'{value}'" if is_word else value.replace("true", "True").replace("false", "False")
+    return f"'{value}'" if is_word or ":" in value else value.replace("true", "True").replace("false", "False")

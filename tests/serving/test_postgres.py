@@ -148,7 +148,7 @@ def test_a_connection_that_broke_is_made_again(stores: list[PostgresStore], data
 def test_a_folder_of_another_database_and_one_that_does_not_answer_are_told(
     stores: list[PostgresStore], database: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(OutputError, match="give all its servers one --folder"):
+    with pytest.raises(OutputError, match="give all its servers one folder"):
         PostgresStore(tmp_path / "other", database)
     with pytest.raises(OutputError, match="--database: ") as refused:
         PostgresStore(tmp_path, "postgresql://tester:secret@/postgres?host=/nowhere")

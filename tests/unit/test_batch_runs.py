@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import sqlite3
 import threading
@@ -174,6 +175,11 @@ def test_several_folders_keep_their_names(tmp_path: Path, sound: Path) -> None:
 # What is done
 
 
+def _without_versions(path: Path) -> bytes:
+    """A file that was written, but for the list of what is loaded in the process: here, also what other tests loaded."""
+    return re.sub(rb'"versions": \{[^}]*\}', b"", path.read_bytes())
+
+
 @pytest.mark.model
 def test_a_batch_is_what_single_recordings_are(folder: Path, tmp_path: Path) -> None:
     """By processes, the bytes of `transcribe_files`; the broken one is reported and stops nobody."""
@@ -186,9 +192,11 @@ def test_a_batch_is_what_single_recordings_are(folder: Path, tmp_path: Path) -> 
     with whisperdiar.open_pipeline(**SETTINGS) as pipeline:
         list(pipeline.transcribe_files([folder / "talk.wav"], tmp_path / "alone", formats=("json", "srt")))
     for suffix in ("json", "srt"):
-        expected = (tmp_path / "alone" / f"talk.{suffix}").read_bytes()
-        assert (tmp_path / "out" / f"talk.{suffix}").read_bytes() == expected
-        assert (tmp_path / "out" / "sub" / f"talk.{suffix}").read_bytes() == expected
+        alone, first, second = (
+            _without_versions(tmp_path / name / f"talk.{suffix}") for name in ("alone", "out", "out/sub")
+        )
+        assert first == alone
+        assert second == alone
     rows = rows_of(tmp_path / "out")
     assert {name: row.state for name, row in rows.items()} == {"talk": "done", "sub/talk": "done", "broken": "failed"}
     done = rows["sub/talk"]

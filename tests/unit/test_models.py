@@ -64,7 +64,7 @@ def test_snapshot_of_an_older_commit_serves_where_the_newest_is_incomplete(cache
 def test_offline_says_what_to_do(monkeypatch):
     with pytest.raises(ModelUnavailable, match="whisperdiar models download small") as error:
         models.resolve("small", runtime=OFFLINE)
-    assert "--model" in one_line(error)
+    assert "give a folder with model" in one_line(error)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ModelUnavailable, match="the network may not be used"):
         models.resolve("small")

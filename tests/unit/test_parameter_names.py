@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
         ("run `whisperdiar models download x --repair` first", "run `whisperdiar models download x --repair` first"),
         ("reinstall: pip install --force-reinstall av", "reinstall: pip install --force-reinstall av"),
         ("a--b - c -- d", "a--b - c -- d"),
+        ("behind its name: --diarizer onnx:exact=true,bic", "behind its name: diarizer='onnx:exact=true,bic'"),
         ("--emotions glad: no such model", "emotions glad: no such model"),
     ],
 )
