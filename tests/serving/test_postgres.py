@@ -150,7 +150,7 @@ def test_a_folder_of_another_database_and_one_that_does_not_answer_are_told(
 ) -> None:
     with pytest.raises(OutputError, match="give all its servers one folder"):
         PostgresStore(tmp_path / "other", database)
-    with pytest.raises(OutputError, match="--database: ") as refused:
+    with pytest.raises(OutputError, match="database: ") as refused:
         PostgresStore(tmp_path, "postgresql://tester:secret@/postgres?host=/nowhere")
     assert "\n" not in str(refused.value)
     assert "secret" not in str(refused.value)

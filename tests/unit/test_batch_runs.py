@@ -176,7 +176,7 @@ def test_several_folders_keep_their_names(tmp_path: Path, sound: Path) -> None:
 
 
 def _without_versions(path: Path) -> bytes:
-    """A file that was written, but for the list of what is loaded in the process: here, also what other tests loaded."""
+    """A file that was written, without the list of what is loaded in the process: here, also by other tests."""
     return re.sub(rb'"versions": \{[^}]*\}', b"", path.read_bytes())
 
 
