@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests import formats_strategies as strategies
@@ -52,6 +52,10 @@ def talk(*texts: str, language: str = "en") -> Transcript:
 
 
 @settings(max_examples=examples(40))
+@example(
+    Transcript("", 0.0, None, (), (Segment((Word(Span(1.083, 1.083), "0"),), None),)),
+    [SoundMark(Span(0.0, 1.0), MUSIC)] * 2,
+)
 @given(strategies.transcripts, st.lists(marks, max_size=4))
 def test_a_sound_never_changes_or_covers_what_is_said(transcript: Transcript, listed: list[SoundMark]) -> None:
     plain = replace(transcript, cues=(), provenance={}, language="en")

@@ -23,7 +23,7 @@ from whisperdiar.subtitles import reflow_lines
 from whisperdiar.text.graphemes import columns
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
-from whisperdiar.types import Cue, Span, remove_spans
+from whisperdiar.types import Cue, Span, merge_spans, remove_spans
 from whisperdiar.video import video_of
 
 _SHORTEST_MARK_S, _LONGEST_MARK_S = 1.0, 4.0
@@ -59,7 +59,7 @@ def _add_marks(
     for mark in marks:
         text = describe_mark(mark, language)
         taken = [Span(cue.span.start - gap, cue.span.end + gap) for cue in (*made, *added)]
-        free = remove_spans([mark.span], taken)
+        free = remove_spans([mark.span], merge_spans(taken))
         for part in free if text is not None else ():
             start = math.ceil(part.start / tick - 1e-6) * tick
             longest = math.floor(min(rules.max_duration, _LONGEST_MARK_S) / tick + 1e-6) * tick
