@@ -13,7 +13,7 @@ from whisperdiar.sound_marks import MUSIC as MARKED_MUSIC
 from whisperdiar.sound_marks import NOISE as MARKED_NOISE
 from whisperdiar.sound_marks import SoundMark, with_sound_marks
 from whisperdiar.transcript import Transcript
-from whisperdiar.types import Audio, Span, remove_spans
+from whisperdiar.types import Audio, Span, merge_spans, remove_spans
 
 _FRAME_S = 0.01
 
@@ -38,7 +38,7 @@ def mark_sounds(
     found = classify(audio, options=settings, threads=threads, progress=progress)
     energy = features.energies(audio, threads=threads)
     border = features.measure_level(energy) - settings.noise_db * math.log(10) / 10
-    spoken = [word.span.shift(-audio.start) for word in transcript.words]
+    spoken = merge_spans(word.span.shift(-audio.start) for word in transcript.words)
     marks = []
     for item in found:
         if item.label not in (MUSIC, NOISE):
