@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import json
 import os
@@ -10,7 +9,7 @@ import subprocess
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,11 +36,10 @@ class Clock:
 
 
 @pytest.fixture(autouse=True)
-def _no_bar_is_left() -> Iterator[None]:
-    """A bar that nobody closed goes at the next collection, and until then the next test's bar stands a line below."""
-    gc.collect()
-    yield
-    gc.collect()
+def _no_width_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that workers of pytest are started from may hand them the width of a terminal, where there is none."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.delenv("LINES", raising=False)
 
 
 @pytest.fixture
