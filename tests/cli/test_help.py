@@ -17,6 +17,7 @@ from whisperdiar.cli import COMMANDS, main
 from whisperdiar.cli.declarations import GROUPS
 from whisperdiar.cli.language import choose
 from whisperdiar.cli.option import Option
+from whisperdiar.options import LiveOptions, ServerOptions
 from whisperdiar.text import messages
 
 NOT_FOR_A_HELP = (
@@ -203,3 +204,16 @@ def test_a_russian_help_has_no_english_words() -> None:
         messages.use("en")
         os.environ["LANGUAGE"] = before or ""
     assert not seen
+
+
+@pytest.mark.parametrize(("name", "settings"), [("live", LiveOptions()), ("serve", ServerOptions())])
+def test_defaults_that_a_help_tells_in_brackets_are_those_of_the_settings(name: str, settings: object) -> None:
+    """The help of the command line loads no settings, so that their numbers stand in it once more."""
+    told = {
+        item.name or "": float(found[1])
+        for item in main.get_command(click.Context(main), name).params  # type: ignore[union-attr]
+        if isinstance(item, Option) and (found := re.search(r"\((\d+(?:\.\d+)?)\)", item.help or ""))
+    }
+    told.pop("speed", None)  # of a file that is played, no setting of what listens
+    assert len(told) >= 3
+    assert told == {key: getattr(settings, key) for key in told}
