@@ -237,3 +237,19 @@ def test_a_process_that_dies_ends_its_stream_alone(client: Any, speech: bytes) -
                 child.kill()
         assert json.loads(socket.receive_text())["variant"] == "live_ended"
     assert [item["type"] for item in _listen(client, speech[:32_000], "")][-1] == "Metadata"
+
+
+def test_a_process_that_died_while_it_waited_is_not_noticed(
+    client: Any, speech: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _wait_free(client)
+    _listen(client, speech[:32_000], "")
+    _wait_free(client)
+    (waiting,) = client.engine.live._idle
+    # For a moment the system calls a process alive whose connection has ended.
+    monkeypatch.setattr(type(waiting), "is_alive", True)
+    waiting._process.kill()
+    assert [item["type"] for item in _listen(client, speech[:32_000], "")][-1] == "Metadata"
+    _wait_free(client)
+    (kept,) = client.engine.live._idle
+    assert kept is not waiting

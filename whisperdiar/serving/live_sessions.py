@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.serving.live_process import StreamSettings, run_live
-from whisperdiar.serving.refusals import refuse_for_now, refuse_work
+from whisperdiar.serving.refusals import Refusal, refuse_for_now, refuse_work
 from whisperdiar.serving.tasks import Failure, WorkerSettings
 from whisperdiar.text.messages import _, mark
 
@@ -78,22 +78,38 @@ class LiveSessions:
             if time.monotonic() > until:
                 raise refuse_for_now(_AGAIN_S, _(_BUSY), code="live_full")
             await asyncio.sleep(_LOOK_S)
-        with self._lock:
-            process = self._idle.pop() if self._idle else None
         try:
-            if process is not None and not process.is_alive:
-                await asyncio.to_thread(process.close)
-                process = None
-            if process is None:
-                process = await asyncio.to_thread(_Process, self._settings, self._folder)
-                self._on_event("live_started", process=process.id)
-            session = LiveSession(self, process, stream)
-            await session.begin()
+            session = await self._begin_idle(stream)
+            return session if session is not None else await self._begin_new(stream)
         except BaseException:
-            if process is not None:
-                await asyncio.to_thread(process.close)
             with self._lock:
                 self._n_open -= 1
+            raise
+
+    async def _begin_idle(self, stream: StreamSettings) -> LiveSession | None:
+        """A session in a process that waits for one; None where none waits, or those that waited have died."""
+        while True:
+            with self._lock:
+                process = self._idle.pop() if self._idle else None
+            if process is None:
+                return None
+            try:
+                return await self._begin(process, stream)
+            except Refusal:
+                if not process.has_died:  # it is the stream that cannot be begun
+                    raise
+
+    async def _begin_new(self, stream: StreamSettings) -> LiveSession:
+        process = await asyncio.to_thread(_Process, self._settings, self._folder)
+        self._on_event("live_started", process=process.id)
+        return await self._begin(process, stream)
+
+    async def _begin(self, process: _Process, stream: StreamSettings) -> LiveSession:
+        session = LiveSession(self, process, stream)
+        try:
+            await session.begin()
+        except BaseException:
+            await asyncio.to_thread(process.close)
             raise
         return session
 
@@ -238,10 +254,12 @@ class _Process:
 
     Attributes:
         id: of the process.
+        has_died: whether its connection has ended: for a moment the system may still call such a process alive.
     """
 
     def __init__(self, settings: WorkerSettings, folder: Path) -> None:
         """Starts it and waits for its models; raises Refusal where they do not load."""
+        self.has_died = False
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         self._connection: Connection = ours
@@ -259,7 +277,7 @@ class _Process:
 
     @property
     def is_alive(self) -> bool:
-        return self._process.is_alive()
+        return not self.has_died and self._process.is_alive()
 
     def send(self, message: Any) -> None:
         """A process that is gone is told by `receive`."""
@@ -270,6 +288,7 @@ class _Process:
         try:
             message: tuple[Any, ...] = self._connection.recv()
         except (EOFError, OSError):
+            self.has_died = True
             return ("failed", Failure(kind="crash", message=_(_ENDED), code="live_ended"))
         return message
 
