@@ -416,7 +416,9 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
             return FilteredWords(())
         if settings.word_times == "dtw":
             times, levels = find_levels(decoded.task.piece, audio)
-            snapped = snap_spans([word.span for word in words], times, levels, frame_s=FRAME_S)
+            snapped = snap_spans(
+                [word.span for word in words], [word.text for word in words], times, levels, frame_s=FRAME_S
+            )
             words = tuple(replace(word, span=span) for word, span in zip(words, snapped, strict=True))
         if is_silence(decoded, settings):
             reason = _("the model hears no speech here (probability {probability:.2f})").format(
