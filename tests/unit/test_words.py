@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from whisperdiar.asr._shared.word_times import MIN_WORD_S, max_word_duration, repair_spans, snap_spans
+from whisperdiar.asr._shared.word_times import MIN_WORD_S, extend_spans, max_word_duration, repair_spans, snap_spans
 from whisperdiar.asr._shared.words import (
     BROKEN,
     RawWord,
@@ -179,11 +179,11 @@ def test_snapped_words_stay_in_order_and_apart(edges: list[int], seed: int, n_fr
     spans = [Span(first / 100, last / 100) for first, last in pairs]
     texts = [" " + "word" * (1 + (seed + number) % 4) for number in range(len(spans))]
     snapped = snap_spans(spans, texts, times, levels, frame_s=0.01)
-    assert all(new.start <= new.end for new in snapped)
-    assert all(before.end <= after.start for before, after in pairwise(snapped))
-    for span, new, text in zip(spans, snapped, texts, strict=True):
-        assert new.start < span.end
-        assert span.start < new.end
+    assert all(span.start <= new.start <= new.end <= span.end for span, new in zip(spans, snapped, strict=True))
+    extended = extend_spans(snapped, texts, times, levels, frame_s=0.01)
+    assert all(before.end <= after.start for before, after in pairwise(extended))
+    for span, new, text in zip(snapped, extended, texts, strict=True):
+        assert new.start <= span.start <= span.end <= new.end
         assert new.duration <= max(span.duration, max_word_duration(text)) + 1e-9
 
 
@@ -230,14 +230,14 @@ def test_a_word_goes_on_through_its_own_sound_up_to_the_next_one() -> None:
     times = (np.arange(200) + 0.5) * 0.01
     levels = np.full(200, -70.0)
     levels[30:72] = -20.0
-    (alone,) = snap_spans([Span(0.4, 0.6)], [" group."], times, levels, frame_s=0.01)
+    (alone,) = extend_spans([Span(0.4, 0.6)], [" group."], times, levels, frame_s=0.01)
     assert alone.start == pytest.approx(0.3)
     assert alone.end == pytest.approx(0.72)
-    first, second = snap_spans([Span(0.4, 0.6), Span(0.65, 0.7)], [" a", " group."], times, levels, frame_s=0.01)
+    first, second = extend_spans([Span(0.4, 0.6), Span(0.65, 0.7)], [" a", " group."], times, levels, frame_s=0.01)
     assert first.end == pytest.approx(0.65)
     assert second.end == pytest.approx(0.72)
     jump = np.where(times > 0.65, times + 5.0, times)  # a pause that the recogniser did not hear
-    (before,) = snap_spans([Span(0.4, 0.6)], [" group."], jump, levels, frame_s=0.01)
+    (before,) = extend_spans([Span(0.4, 0.6)], [" group."], jump, levels, frame_s=0.01)
     assert before.end == pytest.approx(0.65)
 
 

@@ -87,12 +87,11 @@ def snap_spans(
     *,
     frame_s: float,
 ) -> list[Span]:
-    """The same spans on the edges of the sound, in order and apart.
+    """The same spans without what is none of the word's; none becomes longer, so that they stay in order and apart.
 
     Attention gives what lies between two words to one of them, most often to the second: silence, and also a filler
     or a broken word that the recogniser left out. So a word loses quiet beginnings and ends, and, where it lasts too
-    long for its letters at the pace of its neighbours, what lies before a dip inside of it. Last words of sentences end
-    too early: an end moves on, and a start back, through sound that goes on beside it and is no other word's.
+    long for its letters at the pace of its neighbours, what lies before a dip inside of it.
 
     Args:
         spans: of words, sorted and apart.
@@ -111,6 +110,26 @@ def snap_spans(
         if cut.duration > _TOO_LONG * slow * length:
             cut = _cut_before_dip(cut, times, levels, least)
         found.append(cut)
+    return found
+
+
+def extend_spans(
+    spans: Sequence[Span],
+    texts: Sequence[str],
+    times: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    *,
+    frame_s: float,
+) -> list[Span]:
+    """The same spans with the sound that goes on beside them and is no other word's, in order and apart.
+
+    faster-whisper cuts the last word of a sentence short. Words that were left out must be found before: their sound,
+    too, goes on beside a word.
+
+    Args:
+        spans, texts, times, levels, frame_s: as of `snap_spans`.
+    """
+    found = list(spans)
     for index, span in enumerate(found):
         low = found[index - 1].end if index else 0.0
         high = found[index + 1].start if index + 1 < len(found) else float("inf")
