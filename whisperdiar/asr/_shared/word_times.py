@@ -80,6 +80,22 @@ def repair_spans(
 
 
 def snap_spans(
+    spans: Sequence[Span], times: NDArray[np.float64], levels: NDArray[np.float64], *, frame_s: float
+) -> list[Span]:
+    """The same spans without quiet beginnings and ends; none becomes longer, so that they stay in order and apart.
+
+    Attention gives the silence between two words to one of them, most often to the second.
+
+    Args:
+        spans: of words.
+        times: middle of every frame, seconds, float64 (n_frames,), sorted.
+        levels: intensity of every frame in the band of vowels, dB, float64 (n_frames,).
+        frame_s: length of a frame, seconds.
+    """
+    return [_cut_quiet_edges(span, times, levels, frame_s) for span in spans]
+
+
+def fit_spans(
     spans: Sequence[Span],
     texts: Sequence[str],
     times: NDArray[np.float64],
@@ -87,49 +103,26 @@ def snap_spans(
     *,
     frame_s: float,
 ) -> list[Span]:
-    """The same spans without what is none of the word's; none becomes longer, so that they stay in order and apart.
+    """The same spans with the sound that is the word's own and no other, in order and apart.
 
-    Attention gives what lies between two words to one of them, most often to the second: silence, and also a filler
-    or a broken word that the recogniser left out. So a word loses quiet beginnings and ends, and, where it lasts too
-    long for its letters at the pace of its neighbours, what lies before a dip inside of it.
+    Attention gives a filler or a broken word that the recogniser left out to the word behind it: one that lasts too
+    long for its letters, at the pace of its neighbours, begins behind the last dip inside of it. faster-whisper cuts
+    the last word of a sentence short: an edge moves outwards through sound that goes on beside it. What was left out
+    and can be recognised must be found before, as this hides where it lies.
 
     Args:
         spans: of words, sorted and apart.
         texts: the words.
-        times: middle of every frame, seconds, float64 (n_frames,), sorted.
-        levels: intensity of every frame in the band of vowels, dB, float64 (n_frames,).
-        frame_s: length of a frame, seconds.
+        times, levels, frame_s: as of `snap_spans`.
     """
     quick = [_measure_quick(text) for text in texts]
     usual = [_USUAL_BASE_S + (least - _QUICK_BASE_S) * _USUAL_PER_QUICK for least in quick]
     pace = [span.duration / length for span, length in zip(spans, usual, strict=True)]
     slow = max(1.0, float(np.median(pace))) if len(pace) >= _FEWEST_FOR_PACE else 1.0
-    found = []
-    for span, least, length in zip(spans, quick, usual, strict=True):
-        cut = _cut_quiet_edges(span, times, levels, frame_s)
-        if cut.duration > _TOO_LONG * slow * length:
-            cut = _cut_before_dip(cut, times, levels, least)
-        found.append(cut)
-    return found
-
-
-def extend_spans(
-    spans: Sequence[Span],
-    texts: Sequence[str],
-    times: NDArray[np.float64],
-    levels: NDArray[np.float64],
-    *,
-    frame_s: float,
-) -> list[Span]:
-    """The same spans with the sound that goes on beside them and is no other word's, in order and apart.
-
-    faster-whisper cuts the last word of a sentence short. Words that were left out must be found before: their sound,
-    too, goes on beside a word.
-
-    Args:
-        spans, texts, times, levels, frame_s: as of `snap_spans`.
-    """
-    found = list(spans)
+    found = [
+        _cut_before_dip(span, times, levels, least) if span.duration > _TOO_LONG * slow * length else span
+        for span, least, length in zip(spans, quick, usual, strict=True)
+    ]
     for index, span in enumerate(found):
         low = found[index - 1].end if index else 0.0
         high = found[index + 1].start if index + 1 < len(found) else float("inf")

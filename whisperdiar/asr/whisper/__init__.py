@@ -30,7 +30,7 @@ from whisperdiar.asr._shared.refinement import (
 )
 from whisperdiar.asr._shared.syllables import FRAME_S, find_levels
 from whisperdiar.asr._shared.warnings import collect_warnings
-from whisperdiar.asr._shared.word_times import extend_spans, snap_spans
+from whisperdiar.asr._shared.word_times import fit_spans, snap_spans
 from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, delay_words, place_words, spread_words
 from whisperdiar.asr.whisper.biasing import Bias
 from whisperdiar.asr.whisper.decoding import DecodedPiece, Decoder, Judgement, Task, is_silence
@@ -368,7 +368,7 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
                 progress=scale_progress(progress, FIRST_PASS, 1.0),
             )
         if self.settings.word_times == "dtw":
-            found = {piece: _extend_words(own, piece, audio) for piece, own in found.items()}
+            found = {piece: _fit_words(own, piece, audio) for piece, own in found.items()}
         return _Decoded(found, doubts, n_chants, n_filled, n_biased)
 
     def _decode_again(
@@ -418,9 +418,7 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
             return FilteredWords(())
         if settings.word_times == "dtw":
             times, levels = find_levels(decoded.task.piece, audio)
-            snapped = snap_spans(
-                [word.span for word in words], [word.text for word in words], times, levels, frame_s=FRAME_S
-            )
+            snapped = snap_spans([word.span for word in words], times, levels, frame_s=FRAME_S)
             words = tuple(replace(word, span=span) for word, span in zip(words, snapped, strict=True))
         if is_silence(decoded, settings):
             reason = _("the model hears no speech here (probability {probability:.2f})").format(
@@ -499,10 +497,10 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
         return load(self.settings, runtime=self.runtime, progress=progress)
 
 
-def _extend_words(own: FilteredWords, piece: Piece, audio: Audio) -> FilteredWords:
+def _fit_words(own: FilteredWords, piece: Piece, audio: Audio) -> FilteredWords:
     """The words of a piece as long as they sound, once nothing more is looked for beside them."""
     times, levels = find_levels(piece, audio)
-    spans = extend_spans(
+    spans = fit_spans(
         [word.span for word in own.words], [word.text for word in own.words], times, levels, frame_s=FRAME_S
     )
     return replace(own, words=tuple(replace(word, span=span) for word, span in zip(own.words, spans, strict=True)))
