@@ -227,7 +227,7 @@ def test_every_format_is_downloaded(chromium: Any, served: Running, done: str, t
         before = set(tmp_path.iterdir())
         choice.select_by_value(option.get_attribute("value"))
         row.find_element("css selector", ".get").click()
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not [
             path for path in set(tmp_path.iterdir()) - before if not path.name.endswith((".crdownload", ".tmp"))
         ]:
