@@ -63,7 +63,7 @@ def open_page(browser: Any, served: Running, kind: str = "url") -> None:
     wait(browser, "document.documentElement.dataset.ready" if kind == "url" else "document.readyState === 'complete'")
 
 
-def wait(browser: Any, condition: str, seconds: float = 40.0) -> Any:
+def wait(browser: Any, condition: str, seconds: float = 60.0) -> Any:
     """The value of a JavaScript expression, as soon as it is true."""
     until = time.monotonic() + seconds
     while not (found := browser.execute_script(f"return {condition}")):
