@@ -75,8 +75,8 @@ def test_the_list_of_scenedetect_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("Start Time (seconds)y\n1\n", "line 1 names no column 'Start Time (seconds)'"),
-        ("# a list\nScene,Start Time (seconds) \n", "line 2 names no column"),
+        ("Start Time (seconds)y\n1\n", "line 1: there is no column 'Start Time (seconds)'"),
+        ("# a list\nScene,Start Time (seconds) \n", "line 2: there is no column"),
         ("Start Time (seconds)\nsoon\n", "holds what is no number"),
         ("Scene,Start Time (seconds)\n1\n", "holds what is no number"),
         ("Start Time (seconds)\ninf\n", "holds what is no number"),

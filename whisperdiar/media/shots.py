@@ -121,9 +121,9 @@ def _read_scenes(name: str, text: str) -> list[float]:
         ) from error
     if times is None:
         raise FormatError(
-            _("{name}: line {number} names no column {column!r}; give the list of `scenedetect list-scenes`").format(
-                name=name, number=first + 1, column=_COLUMN
-            )
+            _(
+                "{name}: line {number}: there is no column {column!r}; give the list of `scenedetect list-scenes`"
+            ).format(name=name, number=first + 1, column=_COLUMN)
         )
     return times
 
