@@ -255,7 +255,7 @@ class _Slot:
             return True
         return process is None
 
-    def _note_end(self, reason: str, job: str | None = None) -> None:
+    def _note_end(self, reason: str | None, job: str | None = None) -> None:
         """The process is to be started again."""
         self._owner.restarts += 1
         self._owner._on_event(
