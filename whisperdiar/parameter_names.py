@@ -13,8 +13,6 @@ from __future__ import annotations
 import os
 import re
 
-from whisperdiar.text.messages import Message
-
 VARIABLE = "_WHISPERDIAR_SPEAKS"
 """Environment variable that the command line sets to `OPTIONS` while it works, so that its processes know."""
 OPTIONS = "options"
@@ -68,10 +66,8 @@ def name_parameters(message: str) -> str:
     """A message of the library as it is told: as it is on the command line, otherwise with parameters of Python."""
     if os.environ.get(VARIABLE) == OPTIONS or "-" not in message:
         return message
-    named = _name_in(message)
-    if isinstance(message, Message):  # its English goes into files
-        return Message(named, _name_in(message.english))
-    return named
+    change = getattr(message, "change", None)  # a message in two languages, which lies above this module
+    return change(_name_in) if change is not None else _name_in(message)
 
 
 def _name_in(message: str) -> str:
