@@ -93,7 +93,8 @@ def measure_log_odds(
 ) -> Frames:
     """Log odds of a voice and of music in each frame of 20 ms: float32 (n_frames, 2).
 
-    A sound that does not change for 8 s is no music: to the network a humming room is a held chord. Besides the result a few megabytes are held for each thread.
+    A sound that does not change for 8 s is no music: to the network a humming room is a held chord. Besides the result
+    and a mean spectrum for each third of a second a few megabytes are held for each thread.
 
     Args:
         level: of the recording, from `features.measure_level`.
