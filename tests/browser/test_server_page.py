@@ -63,7 +63,7 @@ def open_page(browser: Any, served: Running, kind: str = "url") -> None:
     wait(browser, "document.documentElement.dataset.ready" if kind == "url" else "document.readyState === 'complete'")
 
 
-def wait(browser: Any, condition: str, seconds: float = 40.0) -> Any:
+def wait(browser: Any, condition: str, seconds: float = 60.0) -> Any:
     """The value of a JavaScript expression, as soon as it is true."""
     until = time.monotonic() + seconds
     while not (found := browser.execute_script(f"return {condition}")):
@@ -103,6 +103,9 @@ def test_a_recording_goes_in_and_is_read(chromium: Any, served: Running, tmp_pat
     assert not chromium.execute_script("return document.querySelectorAll('main img').length")
     find("#ui option[value=ru]").click()
     assert find("[data-state=done] .read").text == "Читать и исправлять"
+    told = find("[data-state=failed] .error")
+    assert told.text == "не удалось: Запись не читается: файл пуст, повреждён, или в нём нет звука."
+    assert told.get_attribute("title").isascii(), "what exactly is said in English"
     find("#ui option[value=en]").click()
     find("[data-state=failed] .remove").click()
     wait(chromium, "document.querySelectorAll('#jobs > li').length === 1")
@@ -227,7 +230,7 @@ def test_every_format_is_downloaded(chromium: Any, served: Running, done: str, t
         before = set(tmp_path.iterdir())
         choice.select_by_value(option.get_attribute("value"))
         row.find_element("css selector", ".get").click()
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not [
             path for path in set(tmp_path.iterdir()) - before if not path.name.endswith((".crdownload", ".tmp"))
         ]:
