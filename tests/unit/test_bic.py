@@ -262,8 +262,8 @@ def test_what_the_criterion_leaves_apart_is_joined_by_the_models_of_clusters(clu
         how = {**loose, "rounds": rounds, "clustering": clustering}
         assert len(diarize(audio, spans(turns), **how, **{threshold: 1e6}).speakers) == 1
         assert len(diarize(audio, spans(turns), SpeakerCount(2, 2), **how).speakers) == 2
-        fewer, more = ({**how, "background_gaussians": count, "relevance": 5.0} for count in (1, 64))
-        assert diarize(audio, spans(turns), **fewer).turns != diarize(audio, spans(turns), **more).turns
+    fewer, more = ({**how, "rounds": 0, "background_gaussians": count, "relevance": 5.0} for count in (1, 64))
+    assert diarize(audio, spans(turns), **fewer).turns != diarize(audio, spans(turns), **more).turns
     found = diarize(audio, spans(turns), **how, **{threshold: 1e6})
     assert found.activity is not None
     assert found.activity.speakers == found.speakers
