@@ -392,8 +392,12 @@ class SpeakerStream(Protocol):
 class StreamingDiarizer(Protocol):
     """A diarizer that can hear a stream; labels are given in the order of first appearance."""
 
-    def stream(self, *, speakers: SpeakerCount, delay: float, patience: float, new_speaker: float) -> SpeakerStream:
-        """A new stream; the model is shared with others.
+    def stream(
+        self, *, speakers: SpeakerCount, delay: float, patience: float, new_speaker: float
+    ) -> SpeakerStream | None:
+        """A new stream; the model is shared with others. None where the model hears whole recordings alone.
+
+        A network with a latency of its own keeps to that.
 
         Args:
             speakers: no more than its maximum are told apart.

@@ -103,6 +103,9 @@ def test_a_recording_goes_in_and_is_read(chromium: Any, served: Running, tmp_pat
     assert not chromium.execute_script("return document.querySelectorAll('main img').length")
     find("#ui option[value=ru]").click()
     assert find("[data-state=done] .read").text == "Читать и исправлять"
+    told = find("[data-state=failed] .error")
+    assert told.text == "не удалось: Запись не читается: файл пуст, повреждён, или в нём нет звука."
+    assert told.get_attribute("title").isascii(), "what exactly is said in English"
     find("#ui option[value=en]").click()
     find("[data-state=failed] .remove").click()
     wait(chromium, "document.querySelectorAll('#jobs > li').length === 1")

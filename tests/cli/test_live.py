@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Cli, needs_posix
 from tests.sounds import NANO
+from whisperdiar import load
 from whisperdiar.formats import by_name
 
 LIVE = (*NANO, "--language", "en", "--diarizer", "none", "--threads", "1", "--offline", "--speed", "20")
@@ -66,6 +69,61 @@ def test_ctrl_c_ends_the_listening_and_what_was_said_is_written(
     assert done.code == 0, done.err
     assert (tmp_path / "out.srt").read_text("utf-8").count("-->") > 0
     assert not list(state.rglob("*.wav"))
+
+
+@pytest.mark.model
+@needs_posix
+def test_ctrl_c_loses_nothing_of_a_microphone_that_is_ahead(
+    cli: Cli, short: Path, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a slow machine much has come that was not heard yet when somebody presses Ctrl-C."""
+    from whisperdiar.live import LiveTranscriber
+
+    sound = load(short, channels="mono").mono
+    feed = LiveTranscriber.feed
+    pressed: list[int] = []
+
+    class InputStream:
+        def __init__(self, *, blocksize: int, callback: Any, **_values: Any) -> None:
+            self._size, self._callback, self._at = blocksize, callback, 0
+
+        def start(self) -> None:
+            self.come(3)
+
+        def come(self, n_blocks: int) -> None:
+            for _each in range(n_blocks):
+                block = sound[self._at : self._at + self._size, None]
+                self._at += self._size
+                if len(block):
+                    self._callback(block, len(block), None, SimpleNamespace(input_overflow=False))
+
+        def close(self) -> None:
+            """Nothing more comes."""
+
+    def press(self: Any, samples: Any) -> Any:
+        if not pressed:
+            pressed.append(len(samples))
+            streams[0].come(len(sound))  # while this is heard, all the rest comes
+            signal.raise_signal(signal.SIGINT)
+        return feed(self, samples)
+
+    streams: list[InputStream] = []
+
+    def make(**values: Any) -> InputStream:
+        streams.append(InputStream(**values))
+        return streams[0]
+
+    device = SimpleNamespace(
+        InputStream=make, query_devices=lambda *_device: {"name": "of the test"}, PortAudioError=ValueError
+    )
+    monkeypatch.setitem(sys.modules, "sounddevice", device)
+    monkeypatch.setattr(LiveTranscriber, "feed", press)
+    done = cli("live", *LIVE[: LIVE.index("--speed")], "--keep-sound", "s.wav")
+    assert done.code == 0, done.err
+    assert pressed
+    assert pressed[0] < len(sound) / 10
+    assert (tmp_path / "s.wav").stat().st_size == 44 + 2 * len(sound)
+    assert "still to be heard" in done.err
 
 
 @pytest.mark.model

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from tests.examples import by_night, few_by_day
 from tests.kept_parts import check_another_number
 from tests.sounds import RATE_HZ, ROOT, SAMPLES, SHARED, conversation, noise, silence
+from tests.streams import STREAM, by_speaker, hear_stream
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, load
 from whisperdiar.diarization.nemotron import CHECKPOINT, ONE_GRAPH, REVISIONS, TWO_GRAPHS, Backend, inference
 from whisperdiar.diarization.nemotron.cache import CachePolicy, CacheSizes, SpeakerCache
@@ -374,6 +375,34 @@ def test_sixteen_bits(paths: dict[str, Path], audio: Audio, tmp_path: Path) -> N
     exact = activity(backend(paths["one graph"]), audio)
     assert half.dtype == np.float32
     assert np.abs(half - exact).mean() < 0.01
+
+
+# Streams.
+
+
+@pytest.mark.parametrize("kind", ["one graph", by_night("two graphs"), by_night("checkpoint")])
+@pytest.mark.parametrize("mode", ["auto", by_night("ultra_low_latency")])
+def test_a_stream_has_the_turns_of_the_recording(kind: str, mode: str, paths: dict[str, Path], audio: Audio) -> None:
+    sound = Audio(audio.samples[:, : 20 * RATE_HZ + 77], RATE_HZ)
+    expected = diarize(backend(paths[kind], mode="low_latency" if mode == "auto" else mode), sound).turns
+    assert len(expected) > 3
+    assert by_speaker(hear_stream(_ready(str(paths[kind]), mode=mode), sound.samples[0])) == by_speaker(expected)
+
+
+@pytest.mark.parametrize("n_samples", [100, 161, 1500, 20_000])
+def test_a_stream_may_be_short(paths: dict[str, Path], audio: Audio, n_samples: int) -> None:
+    sound = Audio(audio.samples[:, RATE_HZ : RATE_HZ + n_samples], RATE_HZ)
+    found = hear_stream(_ready(str(paths["one graph"])), sound.samples[0])
+    assert by_speaker(found) == by_speaker(diarize(backend(paths["one graph"], mode="low_latency"), sound).turns)
+
+
+def test_a_stream_of_small_chunks_overflows_everything(paths: dict[str, Path], audio: Audio) -> None:
+    found = _ready(str(paths["one graph"]), **sizes_of(SMALL))
+    assert by_speaker(hear_stream(found, audio.samples[0])) == by_speaker(diarize(found, audio).turns)
+
+
+def test_what_is_to_be_heard_at_once_is_no_stream(paths: dict[str, Path]) -> None:
+    assert backend(paths["one graph"], mode="one_window").stream(speakers=ANY_SPEAKERS, **STREAM) is None
 
 
 # Turns.

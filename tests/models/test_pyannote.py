@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_pyannote as tiny
+from tests.examples import by_night
 from tests.kept_parts import check_kills
 from tests.pyannote_pipelines import (
     backend,
@@ -85,7 +86,7 @@ def test_agglomerative_needs_no_plda_where_the_library_would_fetch_one(agglomera
     backend(agglomerative).prepare()
 
 
-@pytest.mark.parametrize("layout", ["relative", "absolute"])
+@pytest.mark.parametrize("layout", ["relative", by_night("absolute")])
 def test_parts_are_found_however_they_are_named(agglomerative: Path, audio: Audio, tmp_path: Path, layout: str) -> None:
     folder = tiny.save_pipeline(tmp_path, layout=layout)
     expected = diarize(ready(agglomerative), audio).turns

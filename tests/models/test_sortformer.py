@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tests import tiny_sortformer as tiny
 from tests.examples import by_night, few_by_day
 from tests.sounds import RATE_HZ, ROOT, conversation, silence
+from tests.streams import STREAM, by_speaker, hear_stream
 from whisperdiar import Audio, Diarization, Span, SpeakerCount
 from whisperdiar.diarization.sortformer import Backend, inference
 from whisperdiar.diarization.sortformer.model import REVISIONS, silence_loading
@@ -192,6 +193,33 @@ def test_a_stream_is_read_piece_by_piece(build: Callable[..., Path], normalize: 
     assert len(found.probabilities(Audio(sound, RATE_HZ))) == 1750
     assert 0 < Spied.longest <= 61 * RATE_HZ
     assert normalize != "NA" or Spied.longest <= 2 * RATE_HZ
+
+
+@pytest.mark.parametrize("latency", [by_night("low"), "ultra-low"])
+def test_a_stream_has_the_turns_of_the_recording(streaming: Path, audio: Audio, latency: str) -> None:
+    """However it is cut, with NeMo's own speaker cache; and the model is then as it was."""
+    sound = Audio(audio.samples[:, : 8 * RATE_HZ + 77], RATE_HZ)
+    whole = backend(streaming, latency=latency)
+    live = backend(streaming, **({} if latency == "low" else {"latency": latency}))
+    live.prepare()
+    numbers = live.record().details["streaming"]
+    found = hear_stream(live, sound.samples[0])
+    assert live.record().details["streaming"] == numbers
+    expected = diarize(whole, sound).turns
+    assert len(expected) > 3
+    assert by_speaker(found) == by_speaker(expected)
+
+
+@pytest.mark.parametrize("n_samples", [100, 3000, 20_000])
+def test_a_stream_may_be_short(streaming: Path, audio: Audio, n_samples: int) -> None:
+    sound = Audio(audio.samples[:, RATE_HZ : RATE_HZ + n_samples], RATE_HZ)
+    found = hear_stream(backend(streaming, latency="ultra-low"), sound.samples[0])
+    assert by_speaker(found) == by_speaker(diarize(backend(streaming, latency="ultra-low"), sound).turns)
+
+
+def test_models_that_need_a_whole_recording_hear_no_stream(build: Callable[..., Path], offline: Path) -> None:
+    for path in (offline, build("streaming-per_feature", streaming=True, normalize="per_feature")):
+        assert backend(path).stream(speakers=ANY_SPEAKERS, **STREAM) is None
 
 
 def test_turns_and_probabilities_belong_together(streaming: Path, audio: Audio) -> None:

@@ -45,6 +45,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with testclient.TestClient(make_application(engine)) as made:
         made.engine, made.folder = engine, folder
         yield made
+        # Who left in the middle of a stream has a process that takes its time to end.
+        _wait_free(made)
     assert not [path for path in Path(folder, "live").glob("*") if path.exists()]
 
 

@@ -25,7 +25,7 @@ from whisperdiar.errors import InvalidOption, WhisperdiarError
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import check_recording
 from whisperdiar.media import recording_id as name_recording
-from whisperdiar.options import LiveOptions
+from whisperdiar.options import SAMPLE_RATE_HZ, LiveOptions
 from whisperdiar.outcome import explain_empty, is_empty
 from whisperdiar.text.messages import _, ngettext
 from whisperdiar.transcript import Transcript
@@ -38,6 +38,8 @@ if TYPE_CHECKING:  # the networks' modules take half a second
 
 _BEHIND_S = 5.0
 """So far behind the voice it is told that the recogniser is too slow."""
+_REST_S = 2.0
+"""Sound behind Ctrl-C of which it is told that it is heard yet."""
 _NAME = "live"
 
 
@@ -153,20 +155,29 @@ class _Session:
             return self._finish(live, targets, write, recording)
 
     def _listen(self, live: LiveTranscriber) -> None:
-        is_told = False
+        is_told = is_ending = False
+
+        def end() -> None:
+            nonlocal is_ending
+            is_ending = True
+            self._source.close()
+
         self._console.info(_("listening; Ctrl-C ends it"))
         try:
-            for samples in self._source:
-                live.feed(samples)
-                self._show(live)
-                if not is_told and self._source.came - live.duration > _BEHIND_S:
-                    is_told = True
-                    self._screen.clear()
-                    self._console.warn(
-                        _("the recogniser is slower than the voice; take a smaller --model, such as tiny or base")
-                    )
+            # The usual end of a microphone; what came before, and waits where the machine is slow, is heard to its end.
+            with signals.answer_first(end):
+                for samples in self._source:
+                    if is_ending:
+                        self._tell_rest(len(samples) / SAMPLE_RATE_HZ)
+                    live.feed(samples)
+                    self._show(live)
+                    if not is_told and self._source.came - live.duration > _BEHIND_S:
+                        is_told = True
+                        self._screen.clear()
+                        self._console.warn(
+                            _("the recogniser is slower than the voice; take a smaller --model, such as tiny or base")
+                        )
         except KeyboardInterrupt:
-            # The usual end of a microphone; what came before is heard to its end.
             signals.forget()
             self._source.close()
         try:
@@ -184,6 +195,15 @@ class _Session:
                     "the microphone lost sound {number} times; the machine was too busy",
                     lost,
                 ).format(number=lost)
+            )
+
+    def _tell_rest(self, seconds: float) -> None:
+        if seconds >= _REST_S:
+            self._screen.clear()
+            self._console.info(
+                _("{seconds:.0f} s that came before are still to be heard; Ctrl-C leaves them out").format(
+                    seconds=seconds
+                )
             )
 
     def _show(self, live: LiveTranscriber, *, is_over: bool = False) -> None:

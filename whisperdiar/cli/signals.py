@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _received: list[int] = []
@@ -32,6 +34,25 @@ def install() -> None:
 def _raise(number: int, frame: Any) -> None:  # noqa: ARG001 - the signal module's signature
     _received.append(number)
     raise Signalled(number)
+
+
+@contextmanager
+def answer_first(action: Callable[[], None]) -> Iterator[None]:
+    """Inside the block the first Ctrl-C calls `action` and is answered by that; the next one is raised."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def answer(number: int, frame: Any) -> None:  # noqa: ARG001 - the signal module's signature
+        signal.signal(signal.SIGINT, before)
+        action()
+
+    signal.signal(signal.SIGINT, answer)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def check() -> None:

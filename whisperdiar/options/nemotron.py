@@ -117,6 +117,13 @@ class NemotronSettings:
         return replace(NEMOTRON_MODES.get(self.mode, NEMOTRON_MODES["offline"]), **self._changed)
 
     @property
+    def live(self) -> Streaming | None:
+        """Sizes for a stream: those of ``low_latency`` for ``auto``; None where everything is to be heard at once."""
+        if self.mode == ONE_WINDOW:
+            return None
+        return replace(NEMOTRON_MODES["low_latency" if self.mode == "auto" else self.mode], **self._changed)
+
+    @property
     def chooses_window(self) -> bool:
         """Whether short recordings are heard at once."""
         return self.mode == "auto" and not self._changed

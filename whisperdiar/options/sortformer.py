@@ -133,6 +133,14 @@ class SortformerSettings:
     @property
     def streaming(self) -> dict[str, int]:
         """Numbers of a streaming model to be changed, by their names there."""
-        named = LATENCIES[self.latency or "very-high"]
+        return self._numbers(self.latency or "very-high")
+
+    @property
+    def live(self) -> dict[str, int]:
+        """As `streaming`, for a stream: ``low`` where no latency is named."""
+        return self._numbers(self.latency or "low")
+
+    def _numbers(self, latency: str) -> dict[str, int]:
+        named = LATENCIES[latency]
         numbers = {} if named is None else {name: getattr(named, name) for name in STREAMING_NAMES}
         return numbers | collect_chosen(self, STREAMING_NAMES)

@@ -40,6 +40,7 @@ from whisperdiar.text.languages import language_code
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Word
+from whisperdiar.version import __version__
 
 _TRUE = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _CHANNEL = [0, 1]
@@ -241,6 +242,16 @@ class _Listening(Conversation):
             await session.flush()
         elif kind == "CloseStream":
             return False
+        elif kind == "Configure":
+            # Terms and features are those of the beginning; the stream goes on.
+            await self.send(
+                {
+                    "type": "ConfigureFailure",
+                    "request_id": self.id,
+                    "code": "CONFIGURE_KEYTERMS_NOT_SUPPORTED",
+                    "description": _("Configure: a stream keeps the settings that it was opened with"),
+                }
+            )
         elif kind != "KeepAlive":
             raise Refusal(
                 400,
@@ -331,8 +342,21 @@ class _Listening(Conversation):
             "is_final": is_final,
             "speech_final": False,
             "channel": {"alternatives": [alternative]},
-            "metadata": {"request_id": self.id, "model_info": {"name": self.engine.model}},
+            "metadata": self._metadata,
         }
+
+    @property
+    def _metadata(self) -> dict[str, Any]:
+        """What made a result; the official clients read every field of it."""
+        name = self.engine.model
+        made: dict[str, Any] = {
+            "request_id": self.id,
+            "model_info": {"name": name, "version": __version__, "arch": "whisper"},
+            "model_uuid": _identify(name),
+        }
+        if self._diarize:
+            made["diarize_info"] = {"model_uuid": _identify("diarizer"), "arch": "whisperdiar"}
+        return made
 
     def _make_word(self, word: Word) -> dict[str, Any]:
         text = word.text.strip()
@@ -370,6 +394,11 @@ class _Listening(Conversation):
         await self.send(
             {"type": "Error", "variant": refusal.code, "description": refusal.message, "message": refusal.message}
         )
+
+
+def _identify(name: str) -> str:
+    """The same UUID for the same name, on every server."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"whisperdiar:{name}"))
 
 
 def _without_folders(transcript: Transcript) -> Transcript:

@@ -36,6 +36,7 @@ SAVING = "connect-src 'self'"
 """What the page of a transcript may do beyond what one from a disk may: send the corrections to where it came from."""
 _VALID_S = 86_400
 _PARTS = {
+    "errors.js": "text/javascript",
     "page.css": "text/css",
     "page.js": "text/javascript",
     "live.css": "text/css",

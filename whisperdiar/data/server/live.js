@@ -195,7 +195,7 @@ async function start() {
     if (message.type === "Results") hear(message);
     else if (message.type === "SpeakerNamed") rename(message.speaker, message.name);
     else if (message.type === "Transcript") finish(message);
-    else if (message.type === "Error") fail(message.message);
+    else if (message.type === "Error") fail(explain({ code: message.variant, message: message.message }));
   };
   socket.onclose = () => {
     close();

@@ -62,7 +62,7 @@ async function ask(path, options = {}) {
     throw new Error(words.gone);
   }
   if (answer.status === 401) enter();
-  if (!answer.ok) throw new Error((await answer.json()).error.message);
+  if (!answer.ok) throw new Error(explain((await answer.json()).error));
   return answer;
 }
 
@@ -109,7 +109,10 @@ function draw(row) {
   row.bar.setAttribute("aria-label", job.name);
   row.text.textContent = row.said;
   row.at.dataset.state = job.state;
-  if (job.error) row.state.replaceChildren(make("span", { class: "error" }, `${words[job.state]}: ${job.error.message}`));
+  if (job.error) {
+    const told = explain(job.error), more = told === job.error.message ? null : job.error.message;
+    row.state.replaceChildren(make("span", { class: "error", title: more }, `${words[job.state]}: ${told}`));
+  }
   const acts = [];
   if (job.state === "done") {
     const group = (kind) => make("optgroup", { label: words[kind] }, ...formats[kind].map((item) => make("option", { value: `${kind} ${item}` }, item)));
@@ -194,16 +197,16 @@ function upload(file) {
     if (event.lengthComputable) row.job.fraction = event.loaded / event.total;
     draw(row);
   });
-  const lose = (message) => {
-    row.job = { ...row.job, state: "failed", error: { message } };
+  const lose = (error) => {
+    row.job = { ...row.job, state: "failed", error };
     draw(row);
   };
-  request.addEventListener("error", () => lose(words.gone));
+  request.addEventListener("error", () => lose({ code: "gone", message: words.gone }));
   request.addEventListener("load", () => {
     let data = null;
     try { data = JSON.parse(request.responseText); } catch { /* a proxy's own page */ }
     if (request.status === 401) enter();
-    if (request.status !== 202) return lose(data?.error?.message ?? `HTTP ${request.status}`);
+    if (request.status !== 202) return lose(data?.error ?? { message: `HTTP ${request.status}` });
     Object.assign(row.job, data);
     draw(row);
     tell(watch(row));

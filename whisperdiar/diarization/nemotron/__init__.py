@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from whisperdiar.activity_files import check_target, save_or_warn
 from whisperdiar.contracts import Progress, check_sample_rate, current_parts, no_progress, remember_array
+from whisperdiar.diarization._shared.activity_stream import ActivityStream
 from whisperdiar.diarization._shared.activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization.nemotron import inference
 from whisperdiar.diarization.nemotron.networks import (
@@ -28,6 +29,7 @@ from whisperdiar.diarization.nemotron.networks import (
 from whisperdiar.errors import InvalidOption, ModelUnavailable, UnsupportedRequest
 from whisperdiar.frameworks.torch import TorchBackend, require
 from whisperdiar.models.sources import Source
+from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.options.nemotron import ONE_WINDOW, NemotronSettings
 from whisperdiar.options.speaker_activity import Streaming
 from whisperdiar.text.messages import _
@@ -35,6 +37,7 @@ from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Sp
 
 MAX_SPEAKERS = 8
 FRAME_S = 0.01
+_FRAMES = Frames(name="nemotron", duration=FRAME_S, bridge_first=True, reaches=True)
 ONE_GRAPH = "onnx-community/Nemotron-3-Diarization-ONNX"
 TWO_GRAPHS = "NealCaren/Nemotron-3-Diarization-ONNX"
 CHECKPOINT = "nvidia/Nemotron-3-Diarization"
@@ -150,11 +153,31 @@ class Backend(TorchBackend[NemotronSettings, Network]):
             ),
         )
         progress("diarization", 1.0)
-        frames = Frames(name=self.name, duration=FRAME_S, bridge_first=True, reaches=True)
         result = to_turns(
-            audio.recording_id, found, self.settings.turns, speakers, frames=frames, duration=audio.duration
+            audio.recording_id, found, self.settings.turns, speakers, frames=_FRAMES, duration=audio.duration
         )
         return save_or_warn(target, result, audio)
+
+    def stream(
+        self, *, speakers: SpeakerCount, delay: float, patience: float, new_speaker: float
+    ) -> ActivityStream | None:
+        """Hears a stream, as `whisperdiar.contracts.StreamingDiarizer` says; None in mode ``one_window``.
+
+        Labels are those of a recording that is heard in the same mode (``low_latency`` for ``auto``). Delays are the
+        mode's own.
+
+        Raises:
+            UnsupportedRequest: more speakers than the model can tell apart.
+        """
+        del delay, patience, new_speaker  # the network and its mode say it
+        refuse_too_many(speakers, MAX_SPEAKERS, name=self.name)
+        sizes = self.settings.live
+        if sizes is None:
+            return None
+        network = self._require()
+        refuse_too_many(speakers, network.n_speakers, name=self.name)
+        listener = inference.Listener(network, sizes)
+        return ActivityStream(listener, self.settings.turns, frames=_FRAMES, most=speakers.maximum, rate=SAMPLE_RATE_HZ)
 
     def _sizes(self, audio: Audio) -> Streaming:
         """How the recording is heard: a window is a chunk that holds all of it."""

@@ -37,6 +37,11 @@ def frame_count(n_samples: int) -> int:
     return n_samples // HOP_SAMPLES
 
 
+def complete_frames(n_samples: int) -> int:
+    """Frames that no sound behind so many samples can change."""
+    return max(0, (n_samples - _N_FFT // 2) // HOP_SAMPLES + 1) if n_samples else 0
+
+
 def log_mel(audio: Audio, first: int, last: int) -> Features:
     """Frames `first` to `last` (exclusive) of the mean of all channels: float32 (last - first, 128).
 

@@ -47,7 +47,7 @@ from whisperdiar.diarization.onnx.segmentation import Segmentation
 from whisperdiar.errors import InvalidOption
 from whisperdiar.frameworks.torch import require
 from whisperdiar.options import OnnxSettings
-from whisperdiar.options.onnx import CAMPPLUS, EXACT_CLUSTER, EXACT_LINKAGE, VBX, VBX_FA, VBX_FB
+from whisperdiar.options.onnx import CAMPPLUS, EXACT_CLUSTER, EXACT_LINKAGE, STRETCH_THRESHOLD, VBX, VBX_FA, VBX_FB
 from whisperdiar.text.messages import _, mark
 from whisperdiar.types import (
     ANY_SPEAKERS,
@@ -219,7 +219,13 @@ class Backend(LoadingBackend[OnnxSettings, tuple[Segmentation, FrameEncoder]]):
         """Hears a stream, as `whisperdiar.contracts.StreamingDiarizer` says, with thresholds of its own."""
         segmentation, encoder = self._require()
         return OnlineDiarization(
-            segmentation, encoder, most=speakers.maximum, delay=delay, patience=patience, new_speaker=new_speaker
+            segmentation,
+            encoder,
+            threshold=self.settings.threshold if not self.settings.exact else STRETCH_THRESHOLD,
+            most=speakers.maximum,
+            delay=delay,
+            patience=patience,
+            new_speaker=new_speaker,
         )
 
     def _by_stretches(

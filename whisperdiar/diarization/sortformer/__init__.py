@@ -18,6 +18,7 @@ import numpy as np
 
 from whisperdiar.activity_files import check_target, save_or_warn
 from whisperdiar.contracts import Progress, check_sample_rate, current_parts, no_progress, remember_array
+from whisperdiar.diarization._shared.activity_stream import ActivityStream
 from whisperdiar.diarization._shared.activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization.sortformer import inference
 from whisperdiar.diarization.sortformer import model as models
@@ -164,6 +165,43 @@ class Backend(TorchBackend[SortformerSettings, Any]):
             ).format(number=run.guessed)
             result = replace(result, warnings=(*result.warnings, note))
         return save_or_warn(target, result, audio)
+
+    def stream(
+        self, *, speakers: SpeakerCount, delay: float, patience: float, new_speaker: float
+    ) -> ActivityStream | None:
+        """Hears a stream, as `whisperdiar.contracts.StreamingDiarizer` says; None where the model hears whole
+        recordings alone.
+
+        Labels are those of a recording that is heard with the same latency (``low`` where none is named). Delays are
+        that latency's own.
+
+        Raises:
+            UnsupportedRequest: more speakers than the model can tell apart.
+            InvalidOption: numbers that do not go together.
+        """
+        del delay, patience, new_speaker  # the network and its latency say it
+        model = self._require()
+        refuse_too_many(speakers, int(model.sortformer_modules.n_spk), name=self.name)
+        if not model.streaming_mode or inference.needs_whole(model):
+            return None
+        with self._live_context():
+            pass  # numbers that do not go together are refused before anything is heard
+        frames = Frames(name=self.name, duration=self.frame_duration, units=inference.units_per_frame(model))
+        listener = inference.Listener(model, self._live_context, shortest=round(_SHORTEST_S * SAMPLE_RATE_HZ))
+        return ActivityStream(listener, self.settings.turns, frames=frames, most=speakers.maximum, rate=SAMPLE_RATE_HZ)
+
+    @contextmanager
+    def _live_context(self) -> Iterator[None]:
+        """Inside the block the model works with the numbers of a stream; recordings are heard with others."""
+        model = self._require()
+        before = models.streaming_numbers(model)
+        try:
+            models.set_streaming(model, self.settings.live, named=self.settings.model)
+            with self._inference_context():
+                yield
+        finally:
+            for name, value in before.items():
+                setattr(model.sortformer_modules, name, value)
 
     def probabilities(self, audio: Audio, *, progress: Progress = no_progress) -> Probabilities:
         """How probably each speaker talks in each frame; what `diarize` has just heard is not run again.

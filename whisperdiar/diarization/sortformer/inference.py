@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from whisperdiar.diarization.sortformer.windows import WindowJoiner, plan
 from whisperdiar.errors import BackendBroken
+from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, Samples
 
@@ -18,6 +20,11 @@ Heard = Callable[[float], None]
 """Called with the fraction that is done, 0 to 1."""
 _PIECE_FRAMES = 6000
 """Of features at once, where their mean is taken: a minute."""
+
+
+def needs_whole(model: Any) -> bool:
+    """Whether its features are made for the mean and spread of a whole recording."""
+    return bool(model.preprocessor.featurizer.normalize in ("per_feature", "all_features"))
 
 
 def frame_samples(model: Any) -> int:
@@ -67,29 +74,120 @@ def infer_stream(model: Any, audio: Audio, *, heard: Heard) -> Probabilities:
 
     The same as NeMo's `forward_streaming`, which would hold the features and probabilities of the whole recording.
     """
-    import torch
-
-    modules, features = model.sortformer_modules, _Features(model, audio)
-    subsampling, total = units_per_frame(model), features.total
-    state = modules.init_streaming_state(batch_size=1, async_streaming=model.async_streaming, device=model.device)
-    nothing = torch.zeros((1, 0, modules.n_spk), device=model.device)
+    features = _Features(model, audio)
+    chunks, total = Chunks(model), features.total
     found = []
-    for start in range(0, total, modules.chunk_len * subsampling):
-        end = min(start + modules.chunk_len * subsampling, total)
-        left = min(modules.chunk_left_context * subsampling, start)
-        right = min(modules.chunk_right_context * subsampling, total - end)
+    while chunks.done < total:
+        found.append(chunks.hear(features, total))
+        heard(chunks.done / total)
+    return np.concatenate(found) if found else np.zeros((0, model.sortformer_modules.n_spk), np.float32)
+
+
+class Chunks:
+    """The loop over chunks, with what the model remembers of those before.
+
+    Attributes:
+        done: frames of features that are decided.
+    """
+
+    def __init__(self, model: Any) -> None:
+        """Takes the numbers with which the model works at the moment."""
+        self._model, modules = model, model.sortformer_modules
+        unit = units_per_frame(model)
+        self._length = int(modules.chunk_len) * unit
+        self._left = int(modules.chunk_left_context) * unit
+        self._right = int(modules.chunk_right_context) * unit
+        self._state = modules.init_streaming_state(
+            batch_size=1, async_streaming=model.async_streaming, device=model.device
+        )
+        self.done = 0
+
+    @property
+    def first(self) -> int:
+        """The first frame that the next chunk looks at."""
+        return max(0, self.done - self._left)
+
+    @property
+    def needed(self) -> int:
+        """Frames that must be there for a whole chunk with its right context."""
+        return self.done + self._length + self._right
+
+    def hear(self, features: _Features, total: int) -> Probabilities:
+        """The probabilities of the next chunk, (n_frames, n_speakers); `total` is how many frames of features there
+        are."""
+        import torch
+
+        start, end = self.done, min(self.done + self._length, total)
+        left, right = min(self._left, start), min(self._right, total - end)
         chunk = features.compute(start - left, end + right).transpose(1, 2)
-        state, answer = model.forward_streaming_step(
+        device = self._model.device
+        self._state, answer = self._model.forward_streaming_step(
             processed_signal=chunk,
-            processed_signal_length=torch.tensor([chunk.shape[1]], device=model.device),
-            streaming_state=state,
-            total_preds=nothing,
+            processed_signal_length=torch.tensor([chunk.shape[1]], device=device),
+            streaming_state=self._state,
+            total_preds=torch.zeros((1, 0, self._model.sortformer_modules.n_spk), device=device),
             left_offset=left,
             right_offset=right,
         )
-        found.append(_array(answer))
-        heard(end / total)
-    return np.concatenate(found) if found else np.zeros((0, modules.n_spk), np.float32)
+        self.done = end
+        return _array(answer)
+
+
+class Listener:
+    """A `whisperdiar.diarization._shared.activity_stream.ChunkListener`: a stream, the same chunks as of a recording.
+
+    Attributes:
+        n_speakers: columns of the probabilities.
+    """
+
+    def __init__(self, model: Any, run: Callable[[], AbstractContextManager[None]], *, shortest: int) -> None:
+        """Args:
+        model: a streaming one.
+        run: inside it the model may run, with the numbers of the stream.
+        shortest: samples; of a stream that is shorter, silence follows.
+        """
+        self.n_speakers = int(model.sortformer_modules.n_spk)
+        self._model, self._run, self._shortest = model, run, shortest
+        self._hop = int(model.preprocessor.featurizer.hop_length)
+        with run():
+            self._chunks = Chunks(model)
+        self._sound = np.zeros(0, np.float32)
+        self._first = 0  # frame of features with which the sound that is held begins
+        self._n_samples = 0
+
+    def feed(self, samples: Samples) -> Probabilities:
+        self._sound = np.concatenate([self._sound, samples])
+        self._n_samples += len(samples)
+        features = self._features()
+        found = []
+        while self._chunks.needed <= self._first + features.complete:
+            found.append(self._hear(features, self._chunks.needed))
+        dropped = max(0, self._chunks.first - features.margin - self._first)
+        self._sound, self._first = self._sound[dropped * self._hop :], self._first + dropped
+        return self._join(found)
+
+    def finish(self) -> Probabilities:
+        missing = self._shortest - self._n_samples
+        if missing > 0:
+            self._sound = np.pad(self._sound, (0, missing))
+        features = self._features()
+        total, found = self._first + features.total, []
+        while self._chunks.done < total:
+            found.append(self._hear(features, total))
+        made = self._join(found)
+        unit = units_per_frame(self._model)
+        before = -(-total // unit) - len(made)
+        return made[: max(0, frame_count(self._model, self._n_samples) - before)]
+
+    def _features(self) -> _Features:
+        return _Features(self._model, Audio(self._sound[None], SAMPLE_RATE_HZ, "live"), first=self._first)
+
+    def _hear(self, features: _Features, total: int) -> Probabilities:
+        with self._run():
+            return self._chunks.hear(features, total)
+
+    def _join(self, found: list[Probabilities]) -> Probabilities:
+        return np.concatenate(found) if found else np.zeros((0, self.n_speakers), np.float32)
 
 
 def _array(answer: Any) -> Probabilities:
@@ -104,22 +202,32 @@ class _Features:
     recording: then these are taken in a first round.
     """
 
-    def __init__(self, model: Any, audio: Audio) -> None:
-        self._model, self._audio = model, audio
+    def __init__(self, model: Any, audio: Audio, *, first: int = 0) -> None:
+        """Args:
+        model: tells how they are made.
+        audio: the sound from frame `first` on.
+        first: frame with which it begins; where it is above 0, the first `margin` frames lack what lies before.
+        """
+        self._model, self._audio, self._begin = model, audio, first
         self._maker = model.preprocessor.featurizer
         if self._maker.exact_pad or self._maker.frame_splicing != 1:
             raise BackendBroken(_("this model's features are padded or spliced in a way that cannot be streamed here"))
         self._hop = int(self._maker.hop_length)
         # Half a Fourier window, and one sample for the pre-emphasis.
-        self._margin = -(-(self._maker.n_fft // 2 + 1) // self._hop)
+        self.margin = -(-(int(self._maker.n_fft) // 2 + 1) // self._hop)
         self.total = audio.samples.shape[1] // self._hop
         self._scale: tuple[Any, Any] | None = None
-        if self._maker.normalize in ("per_feature", "all_features"):
+        if needs_whole(model):
             self._scale = self._statistics(together=self._maker.normalize == "all_features")
+
+    @property
+    def complete(self) -> int:
+        """How many of them no sound behind what is there can change."""
+        return max(0, int(self.total) - self.margin - 1)
 
     def compute(self, first: int, last: int) -> Any:
         """float32 (1, n_features, last - first)."""
-        found = self._plain(first, last)
+        found = self._plain(first - self._begin, last - self._begin)
         if self._scale is not None:
             mean, spread = self._scale
             found = (found - mean) / spread
@@ -128,8 +236,8 @@ class _Features:
     def _plain(self, first: int, last: int) -> Any:
         import torch
 
-        begin = max(0, first - self._margin)
-        samples = np.array(self._audio.mono_part(begin * self._hop, (last + self._margin + 1) * self._hop))
+        begin = max(0, first - self.margin)
+        samples = np.array(self._audio.mono_part(begin * self._hop, (last + self.margin + 1) * self._hop))
         signal = torch.from_numpy(samples)[None].to(self._model.device)
         before = self._maker.normalize
         self._maker.normalize = None if before in ("per_feature", "all_features") else before

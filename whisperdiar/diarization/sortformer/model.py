@@ -181,14 +181,22 @@ def configure_streaming(model: Any, settings: SortformerSettings) -> None:
                 else _("{name} {value}: {model} is not a streaming model: it hears whole windows; leave it out")
             )
             raise InvalidOption(cause.format(name=name, value=getattr(settings, name), model=settings.model))
-    if not model.streaming_mode:
-        return
-    for name, value in settings.streaming.items():
+    if model.streaming_mode:
+        set_streaming(model, settings.streaming, named=settings.model)
+
+
+def set_streaming(model: Any, numbers: Mapping[str, int], *, named: str) -> None:
+    """Lets a streaming model work with these numbers.
+
+    Raises:
+        InvalidOption: they do not go together.
+    """
+    for name, value in numbers.items():
         setattr(model.sortformer_modules, name, value)
     try:
         model.sortformer_modules._check_streaming_parameters()
     except (TypeError, ValueError) as error:
-        raise InvalidOption(f"{settings.model}: {describe_error(error)}") from error
+        raise InvalidOption(f"{named}: {describe_error(error)}") from error
 
 
 def streaming_numbers(model: Any) -> dict[str, int]:
