@@ -13,6 +13,8 @@ from __future__ import annotations
 import os
 import re
 
+from whisperdiar.text.messages import Message
+
 VARIABLE = "_WHISPERDIAR_SPEAKS"
 """Environment variable that the command line sets to `OPTIONS` while it works, so that its processes know."""
 OPTIONS = "options"
@@ -66,6 +68,13 @@ def name_parameters(message: str) -> str:
     """A message of the library as it is told: as it is on the command line, otherwise with parameters of Python."""
     if os.environ.get(VARIABLE) == OPTIONS or "-" not in message:
         return message
+    named = _name_in(message)
+    if isinstance(message, Message):  # its English goes into files
+        return Message(named, _name_in(message.english))
+    return named
+
+
+def _name_in(message: str) -> str:
     parts, at = [], 0
     for command in _COMMAND.finditer(message):
         parts += [_replace(message[at : command.start()]), command[0]]
