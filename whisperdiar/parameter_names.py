@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-
-from whisperdiar.text.messages import Message
+from typing import Any
 
 VARIABLE = "_WHISPERDIAR_SPEAKS"
 """Environment variable that the command line sets to `OPTIONS` while it works, so that its processes know."""
@@ -69,9 +68,11 @@ def name_parameters(message: str) -> str:
     if os.environ.get(VARIABLE) == OPTIONS or "-" not in message:
         return message
     named = _name_in(message)
-    if isinstance(message, Message):  # its English goes into files
-        return Message(named, _name_in(message.english))
-    return named
+    english: str | None = getattr(message, "english", None)
+    if english is None:
+        return named
+    bilingual: Any = type(message)  # whisperdiar.text.messages.Message: its English goes into files
+    return str(bilingual(named, _name_in(english)))
 
 
 def _name_in(message: str) -> str:
