@@ -8,7 +8,7 @@ itself in the user's language and keeps its English, which `to_english` gives to
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -59,10 +59,6 @@ class Message(str):
 
     def __reduce__(self) -> tuple[type[Message], tuple[str, str]]:
         return Message, (str.__str__(self), self.english)
-
-    def change(self, change: Callable[[str], str]) -> Message:
-        """The message with both of its texts changed; its English goes into files."""
-        return Message(change(str.__str__(self)), change(self.english))
 
     def format(self, *args: object, **values: object) -> Message:
         """The text with its placeholders filled in, in both languages; values are never read as formats themselves."""
