@@ -254,9 +254,15 @@ def trim(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def read_pool(pool: Path, name: str, n_texts: int) -> list[Clip]:
-    """The first `n_texts` utterances of a voice."""
+    """The first `n_texts` utterances of a voice, or as many as the pool holds.
+
+    Raises:
+        FileNotFoundError: it holds none.
+    """
     clips = []
     for i in range(n_texts):
+        if i and not (pool / name / f"{i:03d}.txt").exists():
+            break
         text = (pool / name / f"{i:03d}.txt").read_text("utf-8").strip()
         clip = Clip(text, load(pool / name / f"{i:03d}.flac").mono)
         # What cannot be read out (one sigh) gives next to no sound.

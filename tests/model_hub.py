@@ -91,6 +91,8 @@ class Hub(http.server.BaseHTTPRequestHandler):
     commit = "d" * 40
     requests: ClassVar[list[tuple[str, str, str | None, str | None]]] = []
     break_off = False
+    n_damaged = 0
+    """How many of the next large files are sent with other bytes."""
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -128,6 +130,9 @@ class Hub(http.server.BaseHTTPRequestHandler):
         if first:
             headers["Content-Range"] = f"bytes {first}-{len(data) - 1}/{len(data)}"
         body = data[first:]
+        if self.command == "GET" and len(data) > 1000 and Hub.n_damaged:
+            Hub.n_damaged -= 1
+            body = body[:-1] + b"!"
         if self.command == "GET" and len(data) > 1000 and Hub.break_off:
             Hub.break_off = False
             self.answer(body, 200, headers, sent=len(body) // 2)
@@ -155,7 +160,7 @@ def etag(data: bytes) -> str:
 @contextlib.contextmanager
 def serve_hub() -> Iterator[str]:
     """The address of a hub that serves `Hub.repositories` and notes what is asked."""
-    Hub.requests, Hub.break_off = [], False
+    Hub.requests, Hub.break_off, Hub.n_damaged = [], False, 0
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

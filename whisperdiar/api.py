@@ -418,7 +418,8 @@ class OpenPipeline:
         own = {"track": part.track, "channel": part.channel, "start": part.start, "end": part.end}
         options = {**pipeline.provenance_options, **own}
         name = str(getattr(source, "name", audio.recording_id)) if isinstance(source, io.IOBase) else str(source)
-        named = {} if hashed is None else {"file": Path(name).name, "blake2b": hashed.content}
+        is_known = hashed is not None and (hashed.state is None or audio.identity or hashed.is_unchanged())
+        named = {"file": Path(name).name, "blake2b": hashed.content} if hashed is not None and is_known else {}
         return replace(pipeline, provenance_options=options, recording=named).run(audio, progress=progress)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from whisperdiar.activity_files import check_target
-from whisperdiar.cache import StageCache
+from whisperdiar.cache import CacheFolder, StageCache
 from whisperdiar.contracts import Progress, device_of, no_progress
 from whisperdiar.errors import (
     InvalidOption,
@@ -25,6 +25,7 @@ from whisperdiar.options import (
     check_device,
 )
 from whisperdiar.pipeline import Pipeline
+from whisperdiar.preparation import prepare
 from whisperdiar.registry import Stage, load, preferred
 from whisperdiar.selection import Choice, Notify, Selection, check, ignore_message, select, share_threads
 from whisperdiar.stage_results import STAGE_WORDS, wants_words
@@ -187,17 +188,17 @@ def build(
         skip_music=request.skip_music,
         cache=cache,
         separator=separator,
-        emotions=_open_emotions(request, progress) if words and request.emotions is not None else None,
+        emotions=_open_emotions(request, memory, progress) if words and request.emotions is not None else None,
     )
 
 
-def _open_emotions(request: Request, progress: Progress) -> EmotionDiarizer:
-    """What tells emotions, loaded."""
+def _open_emotions(request: Request, memory: CacheFolder | None, progress: Progress) -> EmotionDiarizer:
+    """What tells emotions, prepared: its model is loaded, unless a cache knows what it told before."""
     from whisperdiar.emotions import EmotionDiarizer
 
     diarizer = EmotionDiarizer(request.emotions, runtime=request.runtime)
     with raise_out_of_memory(_(STAGE_WORDS["emotions"])), guard_callbacks(progress) as heard:
-        diarizer.prepare(progress=heard)
+        prepare("emotions", diarizer, memory, heard)
     return diarizer
 
 

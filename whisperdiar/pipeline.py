@@ -17,7 +17,6 @@ import numpy as np
 
 from whisperdiar.activity_files import check_target, save_or_warn
 from whisperdiar.alignment import align
-from whisperdiar.asr._shared.refinement import recognise
 from whisperdiar.cache import StageCache
 from whisperdiar.cache.identity import identify_samples
 from whisperdiar.cache.stages import Session
@@ -49,12 +48,13 @@ from whisperdiar.provenance import Fallback, describe_run, describe_vocabulary
 from whisperdiar.segmentation import interleave, segments
 from whisperdiar.stage_results import (
     STAGE_WORDS,
+    find_emotions,
     find_music,
+    find_overlap,
     find_segments,
     find_speech,
     find_turns,
     find_words,
-    run_stage,
     wants_words,
 )
 from whisperdiar.system.background import BackgroundTask, serialise
@@ -199,12 +199,12 @@ class Pipeline:
             if said is None:
                 with self._keeping(audio, speech, transcription, session, diarization):
                     transcription, said, separation = self._separate(
-                        self.separator, audio, transcription, diarization, progress
+                        self.separator, audio, transcription, diarization, session, progress
                     )
             else:
                 note = _("each channel was recognised by itself, so that no overlap had to be separated")
                 transcription = replace(transcription, notes=(*transcription.notes, note))
-        transcription, emotions, felt = self._find_emotions(audio, speech, transcription, progress)
+        transcription, emotions, felt = self._find_emotions(audio, speech, transcription, session, progress)
         more = {**separation, **felt}
         transcript = self._join(audio, speech, transcription, diarization, failure, said, session, more)
         transcript = replace(transcript, emotions=emotions)
@@ -321,6 +321,7 @@ class Pipeline:
         audio: Audio,
         transcription: Transcription,
         diarization: Diarization,
+        session: Session,
         progress: Progress,
     ) -> tuple[Transcription, tuple[Segment, ...] | None, dict[str, Any]]:
         """The words with those of both voices where two talk at once, who said them (None where nothing changed), and
@@ -329,17 +330,18 @@ class Pipeline:
         if transcriber is None:
             return transcription, None, {}
 
-        def recognise_voice(sound: Audio, speech: Sequence[Span]) -> Transcription:
-            return recognise(
-                transcriber, sound, speech=speech, language=transcription.language, vocabulary=self.vocabulary
-            )
-
         words = align(transcription.words, diarization.turns, exclusive=diarization.exclusive_turns)
         try:
-            found = run_stage(
-                "separation",
-                progress,
-                lambda heard: separator.separate(audio, words, diarization, recognise=recognise_voice, progress=heard),
+            found = find_overlap(
+                session,
+                separator,
+                transcriber,
+                audio,
+                words,
+                diarization,
+                language=transcription.language,
+                vocabulary=self.vocabulary,
+                progress=progress,
             )
         except Exception as error:
             failed = _("overlap was not separated, and its words are those of the mixture: {cause}").format(
@@ -365,7 +367,12 @@ class Pipeline:
         return transcription, interleave(list(streams.values()), options=self.segmentation), record
 
     def _find_emotions(
-        self, audio: Audio, speech: Sequence[Span], transcription: Transcription, progress: Progress
+        self,
+        audio: Audio,
+        speech: Sequence[Span],
+        transcription: Transcription,
+        session: Session,
+        progress: Progress,
     ) -> tuple[Transcription, tuple[Turn, ...], dict[str, Any]]:
         """Which emotion is heard when, in the recording's own times, and what the provenance says; where that fails,
         none, with a warning beside the words."""
@@ -373,14 +380,12 @@ class Pipeline:
         if emotions is None or not speech:
             return transcription, (), {}
         try:
-            found = run_stage(
-                "emotions", progress, lambda heard: emotions.diarize(audio, speech=speech, progress=heard)
-            )
+            found = find_emotions(session, emotions, audio, speech=speech, progress=progress)
         except Exception as error:
             failed = _("no emotions were told: {cause}").format(cause=describe_error(error))
             return replace(transcription, warnings=(*transcription.warnings, failed)), (), {}
         moved = tuple(replace(turn, span=turn.span.shift(audio.start)) for turn in found)
-        return transcription, moved, {"emotions": emotions.record().to_dict()}
+        return transcription, moved, {"emotions": record_of(emotions).to_dict()}
 
     def _turns_or_failure(
         self, audio: Audio, speech: Sequence[Span], session: Session, progress: Progress, words: Sequence[Word] = ()
@@ -462,7 +467,7 @@ class Pipeline:
 
     def _provenance(self, warnings: Sequence[str], notes: Sequence[str], session: Session) -> dict[str, Any]:
         return describe_run(
-            {"asr": self.transcriber, "vad": self.detector, "diarization": self.diarizer},
+            {"asr": self.transcriber, "vad": self.detector, "diarization": self.diarizer, "emotions": self.emotions},
             fallbacks=self.fallbacks,
             kept=session.about,
             options=self.provenance_options,

@@ -86,7 +86,8 @@ def describe_run(
     """What did the work of a run: backends, models, versions, options, warnings, notes; JSON values only.
 
     Args:
-        backends: of the stages ``asr``, ``vad``, ``diarization``; None for a stage that is left out.
+        backends: of the stages ``asr``, ``vad``, ``diarization``, and of others whose versions count; None for a stage
+            that is left out.
         fallbacks: what the backends stand in for, where they do.
         kept: stage → what `describe_work` said where a cache had its result: that made it, not what is loaded now.
         options: the user's settings.

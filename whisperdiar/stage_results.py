@@ -6,14 +6,15 @@ Each function reports the beginning and the end of its stage. What a run takes, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from whisperdiar.alignment import align
 from whisperdiar.asr._shared.refinement import recognise
-from whisperdiar.cache.identity import find_version
+from whisperdiar.cache import CacheFolder
+from whisperdiar.cache.identity import describe_backend, describe_sound, find_version
 from whisperdiar.cache.stages import BackendStage, PureStage, Session
-from whisperdiar.cache.values import DIARIZATION, SEGMENTS, SPANS, TRANSCRIPTION, Form
+from whisperdiar.cache.values import DIARIZATION, SEGMENTS, SPANS, TRANSCRIPTION, TURNS, Form, Json, dump_word
 from whisperdiar.contracts import (
     BaseBackend,
     Diarizer,
@@ -33,7 +34,11 @@ from whisperdiar.system.callbacks import guard_callbacks
 from whisperdiar.system.machine import raise_out_of_memory
 from whisperdiar.text.messages import _, mark
 from whisperdiar.transcript import Segment
-from whisperdiar.types import Audio, Diarization, Span, SpeakerCount, Transcription, Word
+from whisperdiar.types import Audio, Diarization, Span, SpeakerCount, Transcription, Turn, Word
+
+if TYPE_CHECKING:  # the networks' modules take half a second, and most runs need none of them
+    from whisperdiar.emotions import EmotionDiarizer
+    from whisperdiar.separation import OverlapSeparator, SeparatedOverlap
 
 Result = TypeVar("Result")
 
@@ -155,6 +160,97 @@ def find_segments(
         find_version("whisperdiar"),
     ]
     return session.take(PureStage(name="join", form=SEGMENTS, depends=depends, work=work))
+
+
+def find_overlap(
+    session: Session,
+    separator: OverlapSeparator,
+    transcriber: Transcriber,
+    audio: Audio,
+    words: Sequence[Word],
+    diarization: Diarization,
+    *,
+    language: str | None,
+    vocabulary: Vocabulary | None,
+    progress: Progress,
+) -> SeparatedOverlap:
+    """The words (with their speakers), with those of both voices where two talk at once.
+
+    Args:
+        transcriber: that the words come from; hears the separated voices, too.
+        language: ISO 639-1 code of the words.
+    """
+    memory = None if session.cache is None else session.cache.folder
+
+    def recognise_voice(sound: Audio, speech: Sequence[Span]) -> Transcription:
+        return recognise(transcriber, sound, speech=speech, language=language, vocabulary=vocabulary)
+
+    def take(heard: Progress) -> SeparatedOverlap:
+        def work() -> SeparatedOverlap:
+            finish("asr", transcriber, memory, heard)
+            return separator.separate(audio, words, diarization, recognise=recognise_voice, progress=heard)
+
+        depends = {
+            "voices": separator.describe_voices(),
+            "recogniser": describe_backend("asr", transcriber, memory),
+            "words": [dump_word(word) for word in words],
+            "turns": DIARIZATION.dump(replace(diarization, recording_id="", activity=None))[0],
+            "language": language,
+            "vocabulary": None if vocabulary is None else asdict(vocabulary),
+        }
+        return session.take(_Separation(separator, audio, depends, work, memory))
+
+    return run_stage("separation", progress, take)
+
+
+@dataclass(frozen=True, slots=True)
+class _Separation:
+    """The stage of separation: its parts are of the very same words and turns."""
+
+    separator: OverlapSeparator
+    audio: Audio
+    depends: Mapping[str, Any]
+    work: Callable[[], SeparatedOverlap]
+    memory: CacheFolder | None
+    name: str = "separation"
+
+    @property
+    def form(self) -> Form[SeparatedOverlap]:
+        from whisperdiar.separation import OVERLAP  # here, as most runs separate nothing
+
+        return OVERLAP
+
+    def key(self) -> Json | None:
+        found = describe_backend(self.name, self.separator.network, self.memory)
+        if found is None or self.depends["recogniser"] is None:
+            return None
+        return [*found, describe_sound(self.audio), dict(self.depends)]
+
+    def parts_key(self) -> Json | None:
+        return self.key()
+
+    def run(self) -> SeparatedOverlap:
+        return self.work()
+
+    def about(self) -> Json:
+        return None
+
+
+def find_emotions(
+    session: Session, emotions: EmotionDiarizer, audio: Audio, *, speech: Sequence[Span], progress: Progress
+) -> tuple[Turn, ...]:
+    """Which emotion is heard when: turns whose speakers are emotions."""
+    depends = {"speech": _list_times(speech)}
+    return _take(
+        "emotions",
+        session,
+        TURNS,
+        emotions,
+        audio,
+        depends,
+        progress,
+        lambda heard: emotions.diarize(audio, speech=speech, progress=heard),
+    )
 
 
 def wants_words(backend: Any) -> bool:

@@ -63,7 +63,7 @@ class Page:
     def js(self, code: str, *arguments: object) -> Any:
         return self.browser.execute_script(code, *arguments)
 
-    def wait(self, condition: str, *arguments: object, seconds: float = 10.0) -> Any:
+    def wait(self, condition: str, *arguments: object, seconds: float = 60.0) -> Any:
         """The value of a JavaScript expression, as soon as it is true."""
         from selenium.webdriver.support.ui import WebDriverWait
 

@@ -63,7 +63,7 @@ def open_page(browser: Any, served: Running, kind: str = "url") -> None:
     wait(browser, "document.documentElement.dataset.ready" if kind == "url" else "document.readyState === 'complete'")
 
 
-def wait(browser: Any, condition: str, seconds: float = 40.0) -> Any:
+def wait(browser: Any, condition: str, seconds: float = 60.0) -> Any:
     """The value of a JavaScript expression, as soon as it is true."""
     until = time.monotonic() + seconds
     while not (found := browser.execute_script(f"return {condition}")):
@@ -230,7 +230,7 @@ def test_every_format_is_downloaded(chromium: Any, served: Running, done: str, t
         before = set(tmp_path.iterdir())
         choice.select_by_value(option.get_attribute("value"))
         row.find_element("css selector", ".get").click()
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not [
             path for path in set(tmp_path.iterdir()) - before if not path.name.endswith((".crdownload", ".tmp"))
         ]:

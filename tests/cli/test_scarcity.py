@@ -19,6 +19,7 @@ from tests.cli.conftest import BIC, Cli, needs_posix
 from tests.examples import by_night
 from tests.real_models import whisper_folder
 from tests.sounds import NANO
+from whisperdiar.media.store import SampleStore
 
 
 @pytest.fixture
@@ -74,6 +75,78 @@ def test_every_command_says_that_a_disk_is_full(
         f"whisperdiar: error: {command[-1]}: no space is left on the device; make room or choose another folder"
     ]
     assert sorted(path.name for path in full_disk.iterdir()) == ["filling", "more"]
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system that nobody can write, root among them."""
+    place = tmp_path / "frozen"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "ro,size=65536", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.fixture
+def with_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WHISPERDIAR_NO_CACHE")
+
+
+TURNS = ("--diarizer", "bic", "--vad", "silero")
+"""What keeps parts in the cache and results, and loads no large model."""
+
+
+@needs_posix
+@pytest.mark.model
+@pytest.mark.usefixtures("with_cache")
+def test_a_cache_on_a_full_disk_costs_a_warning(cli: Cli, short: Path, full_disk: Path, tmp_path: Path) -> None:
+    assert cli("diarize", short, *TURNS, "--no-cache", "-o", "a.rttm").code == 0
+    with contextlib.suppress(OSError), (full_disk / "more").open("wb", buffering=0) as stream:
+        while stream.write(bytes(512)):
+            pass
+    for name in ("b", "c"):
+        done = cli("diarize", short, *TURNS, "--cache-dir", "disk/cache", "-o", f"{name}.rttm")
+        assert (done.code, done.err.count("the cache is not written: no space is left")) == (0, 1), done.err
+        assert (tmp_path / f"{name}.rttm").read_bytes() == (tmp_path / "a.rttm").read_bytes()
+
+
+@needs_posix
+@pytest.mark.model
+@pytest.mark.usefixtures("with_cache")
+def test_folders_of_a_read_only_disk(
+    cli: Cli, short: Path, read_only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("diarize", short, *TURNS, "--no-cache", "-o", "a.rttm").code == 0
+    with monkeypatch.context() as changed:
+        changed.setattr(tempfile, "tempdir", str(read_only))
+        done = cli("diarize", short, *TURNS, "--cache-dir", read_only / "cache", "-o", "b.rttm")
+    assert (done.code, done.err.count("the cache is not written: the file system is read-only")) == (0, 1), done.err
+    assert (tmp_path / "b.rttm").read_bytes() == (tmp_path / "a.rttm").read_bytes()
+    # Told before a model is looked for.
+    done = cli("diarize", short, "--diarizer", "onnx", "--offline", "-o", "frozen/c.rttm")
+    told = "whisperdiar: error: frozen/c.rttm: the file system is read-only; choose another folder"
+    assert (done.code, done.complaints) == (1, [told])
+
+
+@needs_posix
+def test_a_temporary_folder_that_is_full(
+    cli: Cli, short: Path, full_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sound of more than 64 MiB goes there; what holds less here is told as long."""
+    with monkeypatch.context() as changed:
+        changed.setattr(tempfile, "tempdir", str(full_disk))
+        changed.setitem(SampleStore.__init__.__kwdefaults__, "limit_bytes", 1000)
+        done = cli("diarize", short, *BIC, "--no-cache", "-o", "a.rttm")
+    assert done.code == 1
+    (line,) = done.complaints
+    assert "no space left" in line
+    assert "TMPDIR" in line
+    assert [path.name for path in full_disk.iterdir()] == ["filling"]
+    assert not (tmp_path / "a.rttm").exists()
 
 
 LITTLE_MEMORY = """

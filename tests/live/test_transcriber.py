@@ -297,13 +297,13 @@ def test_the_detector_answers_the_same_however_the_stream_is_cut(speech: Samples
 
 
 def test_a_published_model_hears_a_conversation(tmp_path: Path) -> None:
-    sound = load(SAMPLES / "natural" / "walk.ogg", channels="mono", end=21.0).mono
+    sound = load(SAMPLES / "natural" / "walk.ogg", channels="mono", end=12.0).mono
     with whisperdiar.open_pipeline(
         model=str(whisper_folder("tiny.en")), diarizer="none", threads=1, offline=True
     ) as opened:
         told = listen(opened.load(), sound, [8_000], tmp_path)
     text = " ".join(segment.text for segment in told.transcript.segments).lower()
-    for phrase in ("where we should go on saturday", "dry until the evening", "the forest path", "nine kilometers"):
+    for phrase in ("where we should go on saturday", "dry until the evening", "the forest path"):
         assert phrase in text
     shown = [event for event in told.events if isinstance(event, WordsHeard)]
     assert sum(bool(event.provisional) for event in shown) > 5

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.examples import few_by_day
+from tests.kept_parts import check_kills
 from tests.sounds import RATE_HZ, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Span
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, UnsupportedRequest
@@ -131,6 +132,12 @@ def test_the_answer_is_the_librarys_own(small: Path, tmp_path: Path, seconds: fl
     expected = whole_windows(by_the_library(backend, tmp_path / "a.wav", close_th=0.02, len_th=0.05), audio)
     assert whole_windows(pairs(backend.detect(audio)), audio) == expected
     assert len(expected) > 3, "the comparison needs something to compare"
+
+
+def test_a_killed_run_goes_on_with_its_windows(small: Path, tmp_path: Path) -> None:
+    spoken, _ = conversation("ABCAB", each=7.0, gap=2.0)
+    backend = detector(small)
+    assert check_kills(lambda: backend.detect(spoken.crop(Span(0.0, 41.3))), tmp_path) == 3
 
 
 @pytest.mark.parametrize("seconds", [10.01, 12.34, 19.99, 23.0])

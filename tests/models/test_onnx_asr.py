@@ -6,6 +6,8 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import tiny_onnx_asr
+from tests.kept_parts import check_kills
 from tests.model_hub import empty_cache, put
 from tests.sounds import SAMPLES
 from whisperdiar import Audio, InvalidOption, Span, load
 from whisperdiar.asr._shared.refinement import NO_WORDS, recognise
 from whisperdiar.asr.onnx import Backend
+from whisperdiar.asr.onnx.loading import explain_out_of_memory
 from whisperdiar.asr.onnx.tokens import group_tokens
 from whisperdiar.errors import BackendBroken, BackendError, ModelUnavailable, UnsupportedRequest
 from whisperdiar.models import recognisers
@@ -101,6 +105,53 @@ def test_batches_give_what_single_pieces_give(folders: dict[str, Path], audio: A
     assert [word.span for word in single.words] == [word.span for word in batched.words]
     for one, other in zip(single.words, batched.words, strict=True):
         assert one.probability == pytest.approx(other.probability, rel=1e-3)
+
+
+def test_a_killed_run_goes_on_with_its_batches(folders: dict[str, Path], audio: Audio, tmp_path: Path) -> None:
+    found = backend(folders["gigaam"], max_chunk=4.0, batch_size=1)
+    assert check_kills(lambda: found.transcribe(audio, speech=(Span(0.0, 15.0),)), tmp_path) >= 4
+
+
+def test_memory_that_runs_out_halves_the_batch(folders: dict[str, Path], audio: Audio) -> None:
+    speech = (Span(0.0, 15.0),)
+    expected = backend(folders["gigaam"], max_chunk=2.0, batch_size=2).transcribe(audio, speech=speech)
+    found = backend(folders["gigaam"], max_chunk=2.0, batch_size=5)
+    found.prepare()
+    loaded: Any = found._loaded
+    recognize, asked = loaded.recogniser.recognize, []
+
+    def with_room_for(most: int, sounds: list[Any], **options: Any) -> Any:
+        asked.append(len(sounds))
+        if len(sounds) > most:
+            raise RuntimeError("Failed to allocate memory for requested buffer of size 104857600")
+        return recognize(sounds, **options)
+
+    loaded.recogniser.recognize = partial(with_room_for, 2)
+    assert found.transcribe(audio, speech=speech) == expected
+    assert asked[:3] == [5, 2, 2]
+    loaded.recogniser.recognize = partial(with_room_for, 0)
+    with pytest.raises(BackendError, match=r"memory is too small for model .*: take .*int8.*, or a smaller model"):
+        found.transcribe(audio, speech=speech)
+
+
+def test_a_smaller_model_is_offered_by_name() -> None:
+    told = {
+        (name, language): recognisers.find_smaller(name, language)
+        for name in recognisers.KNOWN
+        for language in (None, *recognisers.KNOWN[name].languages)
+    }
+    for (name, language), other in told.items():
+        if other is not None:
+            known, smaller = recognisers.KNOWN[name], recognisers.KNOWN[other]
+            assert (smaller.size_mb or 0) < (known.size_mb or 0)
+            assert set(known.languages if language is None else (language,)) <= set(smaller.languages)
+    assert told["gigaam-v3-rnnt", "ru"] == "fastconformer-ru"
+    assert told["parakeet-v3", "ru"] == "gigaam-v3"
+    assert told["t-one", "ru"] is None
+    found = recognisers.FoundRecogniser(Path(), "gigaam-v3", "gigaam-v3-e2e-rnnt", "", ("ru",))
+    assert explain_out_of_memory(found).endswith("take --compute-type int8, or --model fastconformer-ru")
+    assert explain_out_of_memory(replace(found, precision="int8")).endswith("take --model fastconformer-ru")
+    assert explain_out_of_memory(replace(found, name="t-one")).endswith("take a smaller model")
 
 
 def test_a_language_is_told_by_the_text_or_by_the_user(folders: dict[str, Path], audio: Audio) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from tests import tiny_pyannote as tiny
+from tests.examples import by_night
+from tests.kept_parts import check_kills
 from tests.pyannote_pipelines import (
     backend,
     by_the_library,
@@ -22,6 +24,8 @@ from tests.pyannote_pipelines import (
 )
 from tests.sounds import RATE_HZ, conversation, noise, silence
 from whisperdiar import Audio, Span, SpeakerCount
+from whisperdiar.cache.files import PartsLog
+from whisperdiar.contracts import keep_parts
 from whisperdiar.diarization.pyannote import Backend, _waveform
 from whisperdiar.errors import InvalidOption
 from whisperdiar.frameworks.pyannote import silence_pyannote
@@ -82,7 +86,7 @@ def test_agglomerative_needs_no_plda_where_the_library_would_fetch_one(agglomera
     backend(agglomerative).prepare()
 
 
-@pytest.mark.parametrize("layout", ["relative", "absolute"])
+@pytest.mark.parametrize("layout", ["relative", by_night("absolute")])
 def test_parts_are_found_however_they_are_named(agglomerative: Path, audio: Audio, tmp_path: Path, layout: str) -> None:
     folder = tiny.save_pipeline(tmp_path, layout=layout)
     expected = diarize(ready(agglomerative), audio).turns
@@ -138,6 +142,28 @@ def test_the_activity_is_what_turns_are_cut_from(request: pytest.FixtureRequest,
 
 def test_the_same_sound_gives_the_same_turns(vbx: Path, audio: Audio) -> None:
     assert diarize(ready(vbx), audio) == diarize(ready(vbx), audio) == diarize(backend(vbx), audio)
+
+
+def test_a_killed_run_goes_on_with_its_batches(vbx: Path, audio: Audio, tmp_path: Path) -> None:
+    found = backend(vbx, segmentation_batch_size=4, embedding_batch_size=8)
+    assert check_kills(lambda: diarize(found, audio), tmp_path) >= 4
+
+
+def test_another_number_of_speakers_needs_no_network(agglomerative: Path, audio: Audio, tmp_path: Path) -> None:
+    found = backend(agglomerative)
+    two, three = (diarize(found, audio, SpeakerCount(n, n)) for n in (2, 3))
+    assert two != three
+    log = PartsLog(tmp_path / "log")
+    with keep_parts(log):
+        assert diarize(found, audio, SpeakerCount(2, 2)) == two
+    log.close()
+    model = found._loaded._segmentation.model
+    hook = model.register_forward_pre_hook(lambda *_: pytest.fail("the network is asked again"))
+    log = PartsLog(tmp_path / "log")
+    with keep_parts(log):
+        assert diarize(found, audio, SpeakerCount(3, 3)) == three
+    hook.remove()
+    assert log.n_found
 
 
 def test_channels_are_averaged(agglomerative: Path, audio: Audio) -> None:

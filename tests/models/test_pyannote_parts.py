@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests import tiny_pyannote as tiny
+from tests.examples import by_night
 from tests.pyannote_pipelines import (
     REAL_SEGMENTATION,
     backend,
@@ -182,7 +183,7 @@ def published(pipeline: Path, folder: Path, clustering: str, parameters: str) ->
     ("kind", "clustering", "parameters"),
     [
         ("vbx", "AgglomerativeClustering", "{method: centroid, min_cluster_size: 12, threshold: 0.7045654963945799}"),
-        ("vbx", "KMeansClustering", "{}"),
+        by_night("vbx", "KMeansClustering", "{}"),
         ("with plda", "VBxClustering", "{threshold: 0.6, Fa: 0.07, Fb: 0.8}"),
     ],
 )

@@ -17,6 +17,7 @@ import pytest
 
 from tests import tiny_pyannote as tiny
 from tests.examples import few_by_day
+from tests.kept_parts import check_kills
 from tests.sounds import RATE_HZ, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Span
 from whisperdiar.errors import BackendBroken, BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
@@ -104,6 +105,11 @@ def test_the_answer_is_the_librarys_own(
     thresholds = {"onset": 0.5, "offset": 0.5} if kind == "multi_label" else {}
     assert list(ready(model, **RAW).detect(short)) == by_the_library(model, short, **thresholds)
     assert seconds < 5 or len(ready(model, **RAW).detect(short)) > 2, "the comparison needs something to compare"
+
+
+def test_a_killed_run_goes_on_with_its_batches(powerset: Path, audio: Audio, tmp_path: Path) -> None:
+    backend = Backend(PyannoteVadSettings(model=str(powerset), batch_size=4), runtime=OFFLINE)
+    assert check_kills(lambda: backend.detect(audio), tmp_path) >= 4
 
 
 def test_pieces_give_what_the_whole_gives(powerset: Path) -> None:

@@ -61,6 +61,7 @@ def test_digits_are_as_many_as_are_said(base: Backend) -> None:
     assert item.reason == "repeated 11 times in a row; it stays 8 times, as the sound has it"
 
 
+@pytest.mark.nightly
 def test_a_chant_of_one_real_voice_is_whole(base: Backend) -> None:
     """Five times the same sentence; the model stops after three, and again after the fourth."""
     result = hear(base, recording(CASES / "loops_cut_real_speech" / "chant.flac"), "en")

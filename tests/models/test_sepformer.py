@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.cli.conftest import Cli, cli  # noqa: F401
+from tests.kept_parts import check_kills
 from tests.media_files import write_wav
 from tests.model_hub import empty_cache
 from tests.sounds import NANO, RATE_HZ, SAMPLES, VOICES, silence, voice
@@ -25,7 +26,7 @@ from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization.bic import Backend as Bic
 from whisperdiar.errors import BackendBroken, BackendMissing, Interrupted, ModelUnavailable
 from whisperdiar.formats import rttm
-from whisperdiar.options import Runtime, SeparationSettings, WhisperSettings
+from whisperdiar.options import CacheOptions, Runtime, SeparationSettings, WhisperSettings
 from whisperdiar.separation import OverlapSeparator, SepFormer
 from whisperdiar.types import Samples
 from whisperdiar.vad.energy import Backend as Energy
@@ -129,6 +130,23 @@ def test_a_model_that_parts_nothing_leaves_the_words_of_the_mixture(
     assert [word.text for word in failed.words] == without
     (warning,) = failed.provenance["warnings"]
     assert warning.startswith("overlap was not separated, and its words are those of the mixture: ")
+
+
+def test_a_killed_run_goes_on_behind_what_was_separated(talk: dict[str, Path], tmp_path: Path) -> None:
+    n_kills = check_kills(lambda: run(talk, separate_overlap=str(talk["model"])).segments, tmp_path)
+    assert n_kills == 2, "of the mixture, and of its stretch of overlap"
+
+
+def test_what_was_separated_is_kept_for_the_same_words_and_turns(talk: dict[str, Path], tmp_path: Path) -> None:
+    told: list[str] = []
+    kept: dict[str, Any] = {"cache": CacheOptions(folder=str(tmp_path / "cache")), "inform": told.append}
+    plain = run(talk, separate_overlap=str(talk["model"]))
+    first, again = (run(talk, separate_overlap=str(talk["model"]), **kept) for _each in range(2))
+    assert first.to_dict() == again.to_dict() == plain.to_dict()
+    assert "separation of voices" in told[-1]
+    run(talk, separate_overlap=SeparationSettings(model=str(talk["model"]), context=1.9), **kept)
+    assert "separation of voices" not in told[-1]
+    assert sum(path.stat().st_size for path in (tmp_path / "cache").rglob("*")) < 30_000, "no sound is kept"
 
 
 def test_who_interrupts_separation_has_the_words_and_their_speakers(talk: dict[str, Path]) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests import tiny_transformers
+from tests.kept_parts import check_kills
 from tests.sounds import SAMPLES
 from whisperdiar import Audio, InvalidOption, Span, load
 from whisperdiar.asr._shared.refinement import recognise
@@ -72,6 +74,29 @@ def test_words_and_times_are_those_of_the_pipeline(name: str, folders: dict[str,
     assert not made.lacks_word_times
     details = json.loads(json.dumps(made.record().to_dict()))["details"]
     assert details["architecture"] == {"wav2vec2": "Wav2Vec2ForCTC", "whisper": "WhisperForConditionalGeneration"}[name]
+
+
+def test_a_killed_run_goes_on_with_its_pieces(folders: dict[str, Path], audio: Audio, tmp_path: Path) -> None:
+    found = backend(folders["wav2vec2"], max_chunk=2.0)
+    assert check_kills(lambda: found.transcribe(audio, speech=PIECES, language="en"), tmp_path) == 3
+
+
+def test_memory_that_runs_out_halves_the_batch(folders: dict[str, Path], audio: Audio) -> None:
+    expected = backend(folders["wav2vec2"], max_chunk=3.0).transcribe(audio, speech=PIECES, language="en")
+    found = backend(folders["wav2vec2"], max_chunk=3.0, batch_size=8)
+    found.prepare()
+    loaded: Any = found._loaded
+    pipeline, asked = loaded.pipeline, []
+
+    def with_room_for_one(sounds: list[Any], **options: Any) -> Any:
+        asked.append(len(sounds))
+        if len(sounds) > 1:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory")
+        return pipeline(sounds, **options)
+
+    found._loaded = replace(loaded, pipeline=with_room_for_one)
+    assert found.transcribe(audio, speech=PIECES, language="en") == expected
+    assert asked == [2, 1, 1]
 
 
 def test_a_model_without_times_is_aligned_or_refused(folders: dict[str, Path], audio: Audio) -> None:

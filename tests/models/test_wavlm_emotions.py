@@ -7,17 +7,21 @@ import itertools
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import whisperdiar
 from tests.cli.conftest import Cli, cli  # noqa: F401
+from tests.kept_parts import check_kills
 from tests.sounds import NANO, SAMPLES, conversation
 from whisperdiar import Span, Turn, load, read
 from whisperdiar.emotions import EmotionDiarizer
 from whisperdiar.errors import BackendBroken, BackendMissing, ModelUnavailable, UnsupportedRequest
 from whisperdiar.formats import by_name
-from whisperdiar.options import EmotionSettings, Runtime
+from whisperdiar.options import CacheOptions, EmotionSettings, Runtime
+from whisperdiar.recordings import Part
 from whisperdiar.types import Audio, merge_spans
 
 pytest.importorskip("speechbrain", reason="SpeechBrain is not installed")
@@ -79,6 +83,28 @@ def test_long_speech_is_heard_in_windows_and_emotion_is_told_nowhere_else(small:
     same = np.mean([a == b for a, b in zip(track(whole, audio.duration), track(parts, audio.duration), strict=True)])
     assert same > 0.8
     assert EmotionDiarizer(EmotionSettings(model=str(small)), runtime=OFFLINE).diarize(audio, speech=[]) == ()
+
+
+def test_a_killed_run_goes_on_with_its_windows(small: Path, tmp_path: Path) -> None:
+    diarizer = EmotionDiarizer(EmotionSettings(model=str(small), window=2.0), runtime=OFFLINE)
+    audio, turns = conversation("AB", each=4.0, gap=1.5)
+    assert check_kills(lambda: diarizer.diarize(audio, speech=[turn.span for turn in turns]), tmp_path) == 4
+
+
+def test_emotions_that_are_kept_need_no_model(small: Path, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"model": NANO[1], "diarizer": "none", "vad": "energy", "language": "en", "threads": 1}
+    settings |= {"emotions": str(small), "offline": True}
+    cache = CacheOptions(folder=str(tmp_path / "cache"))
+    made = []
+    for kept in (None, cache, cache):
+        with whisperdiar.open_pipeline(**settings, cache=kept) as pipeline:
+            made.append(pipeline(SAMPLES / "standup.mp4", part=Part(start=2.0, end=8.0)))
+            emotions = pipeline.load().emotions
+            assert emotions is not None
+            is_loaded = emotions.is_loaded
+    assert not is_loaded
+    assert made[0].emotions
+    assert made[0].to_dict() == made[1].to_dict() == made[2].to_dict()
 
 
 def test_from_the_command_line_into_the_json_and_a_track(cli: Cli, small: Path, tmp_path: Path) -> None:  # noqa: F811

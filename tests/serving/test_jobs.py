@@ -162,7 +162,7 @@ def test_a_stopped_server_takes_its_jobs_up_again_and_tells_of_their_end(
         wait_for(first, ids[0], "running")
     with running(tmp_path / "server", **options) as second:
         assert [wait_for(second, job_id)["state"] for job_id in ids] == ["done", "done"]
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while len({headers["webhook-id"] for headers, _body in receiver.got}) < 2 or receiver.answers:
             assert time.monotonic() < until, second.log.text
             time.sleep(0.05)

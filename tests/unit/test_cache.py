@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -15,17 +16,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from faster_whisper.vad import SileroVADModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import whisperdiar
 from tests.examples import examples
+from tests.faults import Faults
 from tests.sounds import SAMPLES
+from whisperdiar.asr.whisper.decoding import Decoder
 from whisperdiar.cache.files import CacheFolder
 from whisperdiar.cache.identity import hash_content, hash_file
 from whisperdiar.cache.recordings import DeferredSamples, read_recording
 from whisperdiar.cache.values import DIARIZATION, FACTS, SEGMENTS, SPANS, TRANSCRIPTION, Form, SoundFacts, Unreadable
-from whisperdiar.errors import BackendBroken, MediaError
+from whisperdiar.diarization._shared.cepstral_diarizer import CepstralDiarizer
+from whisperdiar.errors import BackendBroken, MediaError, WhisperdiarError
 from whisperdiar.formats import json as json_format
 from whisperdiar.options import CacheOptions, WriteOptions
 from whisperdiar.recordings import Part
@@ -374,3 +379,54 @@ def test_a_file_that_grows_while_it_is_read_is_not_known(folder: CacheFolder, tm
     path.write_bytes(b"another")
     with pytest.raises(MediaError, match="it was changed while it was worked on"):
         _ = unread.mono
+
+
+@pytest.mark.model
+def test_whatever_model_call_fails_nothing_computed_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call of a network or of the diarizer fails in turn; the next run does what is left, to the same bytes."""
+    faults = Faults()
+    done: list[str] = []
+
+    def failing(kind: type, name: str) -> None:
+        real = getattr(kind, name)
+
+        def call(self: Any, *given: Any, **options: Any) -> Any:
+            faults.step(name, lambda: RuntimeError("the network failed"))
+            found = real(self, *given, **options)
+            done.append(name)
+            return found
+
+        monkeypatch.setattr(kind, name, call)
+
+    failing(SileroVADModel, "__call__")
+    failing(Decoder, "_decode_batch")
+    failing(CepstralDiarizer, "diarize")
+    wanted = {"vad": "silero", "diarizer": "bic", "speakers": 2, "language": "en", "end": 12.0}
+    wanted["asr_options"] = {"batch_size": 1, "max_chunk": 4.0}
+    expected, calls = _run(wanted, None), sorted(done)
+    assert len(calls) >= 4
+    for number in faults.in_turn():
+        options = CacheOptions(folder=str(tmp_path / str(number)))
+        done.clear()
+        if number <= len(calls):
+            with pytest.raises((WhisperdiarError, RuntimeError), match="the network failed"):
+                _run(wanted, options)
+        else:
+            assert _run(wanted, options) == expected
+        faults.pause()
+        assert _run(wanted, options) == expected
+        assert sorted(done) == calls
+
+
+@pytest.mark.model
+def test_a_clock_that_jumps_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = {"vad": "energy", "diarizer": "bic", "speakers": 2, "language": "en", "end": 8.0}
+    expected = _run(wanted, None)
+    moments = itertools.cycle((4e9, 0.0, -1e9, 1.7e9))
+    monkeypatch.setattr(time, "time", lambda: next(moments))
+    monkeypatch.setattr(time, "time_ns", lambda: round(next(moments) * 1e9))
+    options = CacheOptions(folder=str(tmp_path / "cache"))
+    assert _run(wanted, options) == _run(wanted, options) == expected
+    for path in (tmp_path / "cache").rglob("*"):
+        os.utime(path, (4e9, 4e9))
+    assert _run(wanted, options) == expected

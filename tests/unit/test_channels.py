@@ -80,6 +80,24 @@ def test_a_microphone_that_hears_only_others_has_no_speaker(share: float) -> Non
     assert found.speakers == ("SPEAKER_00", "SPEAKER_01")
 
 
+@pytest.mark.parametrize("listener", [0, 1])
+def test_a_third_voice_does_not_tell_how_loud_two_are(listener: int) -> None:
+    """Somebody on channel 3 talks at length, which one of the other two microphones hears 30 dB down."""
+    sound = recorded((1, 0), (0, 1)).samples
+    third = np.zeros((3, 30 * RATE_HZ), np.float32)
+    third[:2, : sound.shape[1]] = sound
+    pitch, formants = VOICES["C"]
+    spoken = voice(16.0, pitch_hz=pitch, formants_hz=formants, seed=9)
+    first = round(13.5 * RATE_HZ)
+    third[2, first : first + len(spoken)] += spoken
+    third[listener, first : first + len(spoken)] += 0.03 * spoken
+    third += 3e-4 * np.random.default_rng(1).standard_normal(third.shape).astype(np.float32)
+    found = diarize(Audio(third, RATE_HZ, "call"))
+    assert {turn.channel for turn in found.turns if turn.start > 13.2} == {3}
+    two = tuple(turn for turn in found.turns if turn.channel < 3)
+    check(Diarization("call", two))
+
+
 def _listener() -> Audio:
     """Channel 2 hears the only speaker through the room, a little later and 12 dB down."""
     spoken = clean()[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,18 @@ def test_readers_take_their_seeds_and_refuse_damage_with_a_line(name: str, tmp_p
     for data in [*seeds, *(mutate(seeds, pieces, chance) for _ in range(INPUTS))]:
         path.write_bytes(data)
         target.try_input(path)
+
+
+@pytest.mark.parametrize("name", sorted(set(TARGETS) - {"sound"}))
+def test_numbers_of_any_length_are_read_or_refused(name: str, tmp_path: Path) -> None:
+    """Python turns no text of more than 4,300 digits into a number, and floats end at 309."""
+    target = TARGETS[name]
+    path = tmp_path / f"talk{target.suffix}"
+    for seed in target.seeds():
+        for found in [*re.finditer(rb"\d+", seed)][:12]:
+            for digits in (b"9" * 400, b"0" * 5000):
+                path.write_bytes(seed[: found.start()] + digits + seed[found.end() :])
+                target.try_input(path)
 
 
 def test_kept_seeds_belong_to_a_target() -> None:

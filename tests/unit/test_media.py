@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import whisperdiar
 from tests.media_files import (
     FRAME,
     MS,
@@ -22,7 +23,8 @@ from tests.media_files import (
     signal,
     write_wav,
 )
-from tests.sounds import SAMPLES
+from tests.sounds import NANO, RATE_HZ, SAMPLES
+from whisperdiar.cache.identity import hash_content
 from whisperdiar.errors import MediaError
 from whisperdiar.media import load
 
@@ -181,3 +183,31 @@ def test_a_video_that_is_cut_off_before_its_sound_is_called_cut_off(tmp_path: Pa
     path.write_bytes((SAMPLES / "standup.mp4").read_bytes()[:60_000])
     with pytest.raises(MediaError, match=r"is cut off: it should last 98\.7 seconds"):
         load(path)
+
+
+def test_a_file_that_grows_while_it_is_read_is_told(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "talk.wav", np.full((1, 3 * RATE_HZ), 0.1, np.float32))
+    assert not load(path).warnings
+
+    def grow(_stage: str, fraction: float) -> None:
+        if 0 < fraction < 1:
+            with path.open("ab") as file:
+                file.write(bytes(2000))
+
+    (warning,) = load(path, progress=grow).warnings
+    assert warning.startswith("it was written to while it was read")
+
+
+@pytest.mark.model
+def test_a_transcript_of_a_file_that_grew_has_no_hash_of_it(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "talk.wav", np.zeros((1, 3 * RATE_HZ), np.float32))
+
+    def grow(stage: str, fraction: float) -> None:
+        if stage == "decode" and 0 < fraction < 1:
+            with path.open("ab") as file:
+                file.write(bytes(2000))
+
+    with whisperdiar.open_pipeline(model=NANO[1], diarizer="none", vad="energy", offline=True) as pipeline:
+        grown, still = pipeline(path, progress=grow), pipeline(path)
+    assert "recording" not in grown.provenance
+    assert still.provenance["recording"]["blake2b"] == hash_content(path)

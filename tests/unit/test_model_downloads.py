@@ -132,6 +132,19 @@ def test_interrupted_download_goes_on(hub, tmp_path):
     assert models.resolve(str(tmp_path / "folder")).path == tmp_path / "folder"
 
 
+@pytest.mark.parametrize("place", ["", by_night("own")])
+def test_what_comes_with_other_bytes_is_fetched_once_more_or_not_taken(hub, tmp_path, place):
+    call = f"models.download('tiny', {str(tmp_path / place)!r})" if place else "models.download('tiny')"
+    Hub.n_damaged = 2
+    told = fetch(hub, tmp_path, call).splitlines()[0]
+    assert told.startswith("ModelUnavailable Systran/faster-whisper-tiny: model.bin did not come as it was published")
+    assert not list(tmp_path.rglob("model.bin"))
+    Hub.n_damaged = 1
+    folder = Path(fetch(hub, tmp_path, call).splitlines()[0])
+    assert (folder / "model.bin").read_bytes() == b"0123456789" * 50_000
+    assert Hub.n_damaged == 0
+
+
 @pytest.mark.parametrize(
     ("repository", "expected"),
     [

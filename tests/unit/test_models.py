@@ -8,8 +8,10 @@ import pytest
 
 from tests.model_hub import BINARY, FILES, empty_cache, put
 from whisperdiar import models
+from whisperdiar.asr.whisper.loading import explain_out_of_memory
 from whisperdiar.errors import InvalidOption, ModelUnavailable, WhisperdiarError
-from whisperdiar.models.catalogue import KNOWN, choose_default
+from whisperdiar.frameworks.ctranslate2 import Placement
+from whisperdiar.models.catalogue import KNOWN, choose_default, find_smaller
 from whisperdiar.models.installed import find_in_folder, list_installed
 from whisperdiar.models.verification import Verdict
 from whisperdiar.options import Runtime
@@ -255,3 +257,26 @@ def test_checkpoint_that_is_not_whole_is_no_model(cache):
     assert dict(next(list_installed()).verify().problems) == {"model-00002-of-00002.safetensors": "is missing"}
     with pytest.raises(ModelUnavailable):
         models.resolve("someone/fine", runtime=OFFLINE)
+
+
+def test_the_next_smaller_model_knows_the_same_languages() -> None:
+    for name, known in KNOWN.items():
+        found = find_smaller(name)
+        assert find_smaller(known.repository) == found
+        if found is not None:
+            assert KNOWN[found].size_mb < known.size_mb
+            assert KNOWN[found].multilingual == known.multilingual
+    told = {name: find_smaller(name) for name in ("large", "turbo", "medium", "small", "tiny", "medium.en")}
+    assert told == {
+        "large": "large-v3-turbo",
+        "turbo": "small",
+        "medium": "small",
+        "small": "base",
+        "tiny": None,
+        "medium.en": "distil-medium.en",
+    }
+    assert find_smaller("/a/folder") is None
+    placement = Placement("cpu", 0, "float32")
+    assert "take --model base, compute type int8, or more memory" in explain_out_of_memory("small", placement)
+    placement = Placement("cpu", 0, "int8_float32")
+    assert "take --model base or more memory" in explain_out_of_memory("small", placement)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -69,6 +70,27 @@ def test_the_list_of_scenedetect_is_read(tmp_path: Path) -> None:
     with (tmp_path / "scenes.csv").open("w", encoding="utf-8", newline="") as handle:
         scenes.write_scene_list(handle, list(pairwise(bounds)))
     assert read_shots(tmp_path / "scenes.csv") == (2.0, 4.4)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Start Time (seconds)y\n1\n", "line 1: there is no column 'Start Time (seconds)'"),
+        ("# a list\nScene,Start Time (seconds) \n", "line 2: there is no column"),
+        ("Start Time (seconds)\nsoon\n", "holds what is no number"),
+        ("Scene,Start Time (seconds)\n1\n", "holds what is no number"),
+        ("Start Time (seconds)\ninf\n", "holds what is no number"),
+        ('Start Time (seconds)\n"' + "1" * 200_000, "holds what is no number"),
+        (f"{'9' * 400}\n", "is no time"),
+        (f"{'9' * 5000}:00:00\n", "is no time"),
+        (f"{'9' * 5000}:00:00:00\n", "is no time"),
+    ],
+)
+def test_a_list_that_is_none_is_refused_with_a_line(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "shots.txt"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(FormatError, match=re.escape(expected)):
+        read_shots(path, frame_rate=Fraction(25))
 
 
 def talk(starts: list[int]) -> Transcript:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from whisperdiar.asr._shared.word_times import MIN_WORD_S, max_word_duration, repair_spans, snap_spans
+from whisperdiar.asr._shared.word_times import MIN_WORD_S, fit_spans, max_word_duration, repair_spans, snap_spans
 from whisperdiar.asr._shared.words import (
     BROKEN,
     RawWord,
@@ -172,12 +172,20 @@ def test_what_the_model_itself_left_broken_stays_broken():
     seed=st.integers(0, 1000),
     n_frames=st.integers(0, 400),
 )
-def test_snapped_words_lie_within_what_they_were(edges: list[int], seed: int, n_frames: int) -> None:
+def test_snapped_words_stay_in_order_and_apart(edges: list[int], seed: int, n_frames: int) -> None:
     times = (np.arange(n_frames) + 0.5) * 0.01
     levels = np.random.default_rng(seed).uniform(-80.0, 0.0, n_frames)
-    spans = [Span(first / 100, last / 100) for first, last in pairwise(sorted(edges))]
+    pairs = list(pairwise(sorted(edges)))[::2]  # with pauses between them
+    spans = [Span(first / 100, last / 100) for first, last in pairs]
+    texts = [" " + "word" * (1 + (seed + number) % 4) for number in range(len(spans))]
     snapped = snap_spans(spans, times, levels, frame_s=0.01)
     assert all(span.start <= new.start <= new.end <= span.end for span, new in zip(spans, snapped, strict=True))
+    fitted = fit_spans(snapped, texts, times, levels, frame_s=0.01)
+    assert all(before.end <= after.start for before, after in pairwise(fitted))
+    for span, new, text in zip(snapped, fitted, texts, strict=True):
+        assert new.start <= new.end
+        assert new.start < span.end <= new.end
+        assert new.duration <= max(span.duration, max_word_duration(text)) + 1e-9
 
 
 def test_a_word_leaves_the_silence_beside_it_and_keeps_its_quiet_letters() -> None:
@@ -190,6 +198,48 @@ def test_a_word_leaves_the_silence_beside_it_and_keeps_its_quiet_letters() -> No
     assert inside.end == pytest.approx(1.04)
     touching = Span(0.52, 1.1)
     assert snap_spans([touching], times, levels, frame_s=0.01) == [touching]
+
+
+def test_a_word_leaves_the_filler_before_it_where_it_is_too_long() -> None:
+    times = (np.arange(200) + 0.5) * 0.01
+    levels = np.full(200, -70.0)
+    levels[20:50] = -25.0  # "um", which the recogniser left out
+    levels[50:60] = -50.0
+    levels[60:90] = -20.0
+    (short,) = fit_spans([Span(0.2, 0.9)], [" these"], times, levels, frame_s=0.01)
+    assert short.start == pytest.approx(0.595)
+    assert short.end == pytest.approx(0.9)
+    long = Span(0.2, 0.9)
+    assert fit_spans([long], [" straightforward"], times, levels, frame_s=0.01) == [long]
+    (number,) = fit_spans([long], [" 5000"], times, levels, frame_s=0.01)  # five thousand
+    assert number == long
+    levels[50:60] = -30.0  # 5 dB are no pause
+    assert fit_spans([long], [" these"], times, levels, frame_s=0.01) == [long]
+
+
+def test_slow_speech_has_no_fillers() -> None:
+    times = (np.arange(700) + 0.5) * 0.01
+    levels = np.full(700, -70.0)
+    spans = [Span(number + 0.2, number + 0.9) for number in range(7)]
+    for number in range(7):
+        levels[100 * number + 20 : 100 * number + 90] = -20.0
+        levels[100 * number + 50 : 100 * number + 60] = -50.0  # each word has a stop in it
+    assert fit_spans(spans, [" these"] * 7, times, levels, frame_s=0.01) == spans
+
+
+def test_a_word_goes_on_through_its_own_sound_up_to_the_next_one() -> None:
+    times = (np.arange(200) + 0.5) * 0.01
+    levels = np.full(200, -70.0)
+    levels[30:72] = -20.0
+    (alone,) = fit_spans([Span(0.4, 0.6)], [" group."], times, levels, frame_s=0.01)
+    assert alone.start == pytest.approx(0.3)
+    assert alone.end == pytest.approx(0.72)
+    first, second = fit_spans([Span(0.4, 0.6), Span(0.65, 0.7)], [" a", " group."], times, levels, frame_s=0.01)
+    assert first.end == pytest.approx(0.65)
+    assert second.end == pytest.approx(0.72)
+    jump = np.where(times > 0.65, times + 5.0, times)  # a pause that the recogniser did not hear
+    (before,) = fit_spans([Span(0.4, 0.6)], [" group."], jump, levels, frame_s=0.01)
+    assert before.end == pytest.approx(0.65)
 
 
 def test_a_word_over_a_pause_is_the_part_behind_it() -> None:

@@ -118,16 +118,20 @@ def train(
     seconds: float = 3.0,
     rate: float = 1e-3,
     seed: int = 0,
+    begin: Path | None = None,
     say: Callable[[int, float, dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Modules that separate two of the voices: Adam on the scale-invariant ratio, in whichever order fits.
 
     Args:
+        begin: folder of a model of this size that training goes on from; None to begin anew.
         say: told of each step, the mean ratio in dB since the last time, and the modules.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     modules = build(size)
+    for name, module in modules.items() if begin is not None else ():
+        module.load_state_dict(torch.load(begin / f"{name}.ckpt", weights_only=True))
     weights = [weight for module in modules.values() for weight in module.parameters()]
     optimizer = torch.optim.Adam(weights, lr=rate)
     n_samples = round(seconds * RATE_HZ)
@@ -235,6 +239,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rate", type=float, default=1e-3, help="of learning, at its highest")
+    parser.add_argument("--begin", type=Path, metavar="FOLDER", help="a model of this size to go on from")
     for name in _FIELDS:
         parser.add_argument(f"--{name}", type=int, default=getattr(Size(), name))
     given = parser.parse_args()
@@ -257,7 +263,16 @@ def main() -> None:
         if step % 500 == 499:
             save(modules, given.folder, size)
 
-    modules = train(voices, size=size, steps=steps, batch=given.batch, seed=given.seed, say=say)
+    modules = train(
+        voices,
+        size=size,
+        steps=steps,
+        batch=given.batch,
+        rate=given.rate,
+        seed=given.seed,
+        begin=given.begin,
+        say=say,
+    )
     save(modules, given.folder, size)
     print(f"SI-SDRi on voices held back: {measure(copy.deepcopy(modules), others):.2f} dB")
 

@@ -7,7 +7,9 @@ tasks.py        what a worker is asked for, and what it gives back
 transcriber.py  `Transcriber`: models that are loaded once, for columns of recordings
 pools.py        worker processes of this machine
 ray_pool.py     workers on a Ray cluster
-runner.py       `run_batch`: finds, plans, hands out, writes, tells
+runner.py       `run_batch`: finds, plans, hands out, writes
+ahead.py        the next recording is recognised while this one is diarized
+results.py      what a run tells, and what became of it
 watching.py     files that are still being written, and those that are complete
 summary.py      tables of what became of the recordings
 """
@@ -19,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from whisperdiar.batch.manifest import Manifest, Row
-    from whisperdiar.batch.runner import BatchEvent, BatchResult, run_batch
+    from whisperdiar.batch.results import BatchEvent, BatchResult
+    from whisperdiar.batch.runner import run_batch
     from whisperdiar.batch.transcriber import Transcriber
 
 _HOMES = {
-    "BatchEvent": "runner",
-    "BatchResult": "runner",
+    "BatchEvent": "results",
+    "BatchResult": "results",
     "Manifest": "manifest",
     "Row": "manifest",
     "Transcriber": "transcriber",

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any, Literal, Protocol
 
+from whisperdiar.batch.ahead import work_off
 from whisperdiar.batch.tasks import Outcome, Task, WorkSettings
 from whisperdiar.batch.transcriber import Transcriber
 from whisperdiar.errors import BackendError, InvalidOption, WhisperdiarError, describe_error
@@ -26,6 +27,8 @@ from whisperdiar.text.messages import _
 
 _LOOK_S = 0.25
 """Between two looks at how much memory workers take."""
+_WITH_NEXT = 2
+"""Tasks that a worker has which recognises the next recording while it diarizes one."""
 _CORES_EACH = 4
 """A worker with fewer cores than that is alone: two would wait for each other's memory and caches."""
 
@@ -115,7 +118,7 @@ class ProcessPool:
 
     @property
     def n_free(self) -> int:
-        return sum(slot.task is None for slot in self._slots)
+        return sum(max(0, slot.room - len(slot.tasks)) for slot in self._slots)
 
     @property
     def process_ids(self) -> tuple[int, ...]:
@@ -123,9 +126,9 @@ class ProcessPool:
         return tuple(slot.process.id for slot in self._slots if slot.process is not None)
 
     def submit(self, task: Task) -> None:
-        free = [slot for slot in self._slots if slot.task is None]
-        # One whose models are loaded comes first: for few recordings no other is begun.
-        min(free, key=lambda slot: slot.process is None).begin(task)
+        free = [slot for slot in self._slots if len(slot.tasks) < slot.room]
+        # An idle one comes first, of these one whose models are loaded: for few recordings no other is begun.
+        min(free, key=lambda slot: (len(slot.tasks), slot.process is None)).begin(task)
 
     def wait(self, timeout_s: float) -> list[PoolEvent]:
         slots = {slot.process.connection: slot for slot in self._slots if slot.process is not None}
@@ -152,17 +155,20 @@ class ProcessPool:
         slot.heard_at = time.monotonic()
         if kind == "broken":
             raise values[0]
-        task = slot.task
-        if task is None:
+        if kind == "ahead":
+            slot.room = _WITH_NEXT
+            return []
+        number, *rest = values
+        if number not in slot.tasks:
             return []
         if kind == "progress":
-            return [PoolEvent("progress", task.number, stage=values[0], fraction=values[1])]
-        slot.task = None
-        return [PoolEvent("done", task.number, values[0])]
+            return [PoolEvent("progress", number, stage=rest[0], fraction=rest[1])]
+        del slot.tasks[number]
+        return [PoolEvent("done", number, rest[0])]
 
     def _check(self, slot: _Slot, now: float) -> list[PoolEvent]:
         """Whether a worker takes too much, or tells nothing any more."""
-        if slot.process is None or slot.task is None:
+        if slot.process is None or not slot.tasks:
             return []
         if self._max_memory is not None:
             taken = slot.process.measure_memory()
@@ -178,27 +184,36 @@ class ProcessPool:
         return []
 
     def _lose(self, slot: _Slot, reason: str) -> list[PoolEvent]:
-        task = slot.end()
-        return [] if task is None else [PoolEvent("lost", task.number, reason=reason)]
+        """The first task is lost with its process; one that waited behind it goes to the next process."""
+        tasks = slot.end()
+        for task in tasks[1:]:
+            slot.begin(task)
+        return [PoolEvent("lost", task.number, reason=reason) for task in tasks[:1]]
 
     def close(self) -> None:
         for slot in self._slots:
-            slot.end(at_once=slot.task is not None)
+            slot.end(at_once=bool(slot.tasks))
 
 
 class _Slot:
-    """The place of one worker."""
+    """The place of one worker.
+
+    Attributes:
+        tasks: number → task, in the order in which it works on them.
+        room: for how many of them.
+    """
 
     def __init__(self, settings: WorkSettings) -> None:
         self._settings = settings
         self.process: ChildProcess | None = None
-        self.task: Task | None = None
+        self.tasks: dict[int, Task] = {}
+        self.room = 1
         self.heard_at = 0.0
 
     def begin(self, task: Task) -> None:
         if self.process is None:
             self.process = ChildProcess(run_worker, self._settings, messages.current(), name="whisperdiar batch worker")
-        self.task, self.heard_at = task, time.monotonic()
+        self.tasks[task.number], self.heard_at = task, time.monotonic()
         try:
             self.process.connection.send(task)
         except OSError:  # it has ended, which `wait` finds
@@ -215,15 +230,15 @@ class _Slot:
             return _("its worker was ended by {signal}; where memory is short, give fewer --jobs").format(signal=name)
         return _("its worker ended by itself ({code})").format(code=code)
 
-    def end(self, *, at_once: bool = True) -> Task | None:
-        """Ends the process; the task that it leaves behind."""
+    def end(self, *, at_once: bool = True) -> list[Task]:
+        """Ends the process; the tasks that it leaves behind, in order."""
         process, self.process = self.process, None
-        task, self.task = self.task, None
+        tasks, self.tasks = list(self.tasks.values()), {}
         if process is not None:
             if at_once:
                 process.kill()
             process.close()
-        return task
+        return tasks
 
 
 def run_worker(connection: Connection, settings: WorkSettings, language: str) -> None:
@@ -239,18 +254,14 @@ def run_worker(connection: Connection, settings: WorkSettings, language: str) ->
         logging.disable(logging.ERROR)
     tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, tasks), daemon=True).start()
-    transcriber = Transcriber(settings)
+    transcriber, sending = Transcriber(settings), threading.Lock()
 
-    def report(stage: str, fraction: float) -> None:
-        connection.send(("progress", stage, float(fraction)))
+    def send(kind: str, *values: Any) -> None:
+        told = [_make_plain(item) if isinstance(item, Exception) else item for item in values]
+        with sending:
+            connection.send((kind, *told))
 
-    while (task := tasks.get()) is not None:
-        message: tuple[Any, ...]
-        try:
-            message = ("done", transcriber.work(task, progress=report))
-        except Exception as error:  # models that do not load: no other recording will go better
-            message = ("broken", _make_plain(error))
-        connection.send(message)
+    work_off(transcriber, tasks, send)
     transcriber.close()
 
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 
 from whisperdiar.batch.manifest import Row
-from whisperdiar.batch.runner import BatchResult
+from whisperdiar.batch.results import BatchResult
 from whisperdiar.outcome import defuse_cell
 from whisperdiar.text.clock import format_hours
 from whisperdiar.text.messages import _, mark

@@ -6,14 +6,17 @@ import contextlib
 import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from whisperdiar.api import OpenPipeline, open_pipeline
 from whisperdiar.assembly import check_request
+from whisperdiar.batch.ahead import works_ahead
 from whisperdiar.batch.places import is_url, open_source
 from whisperdiar.batch.tasks import MemoryParts, Outcome, StageClock, Task, WorkSettings
+from whisperdiar.cache.identity import hash_content, identify_sound
+from whisperdiar.cache.stages import Lookup
 from whisperdiar.contracts import DivisibleTranscriber, Division, Progress, keep_parts, no_progress
 from whisperdiar.errors import (
     DiarizationFailed,
@@ -32,6 +35,7 @@ from whisperdiar.outcome import explain_empty, is_empty
 from whisperdiar.outputs import make_output, without_provenance_folders
 from whisperdiar.pipeline import wants_channels
 from whisperdiar.recordings import Part, RecordingResult, Source, read_source
+from whisperdiar.stage_results import find_speech, find_words
 from whisperdiar.system.machine import return_free_memory
 from whisperdiar.text.messages import _, join
 from whisperdiar.transcript import Transcript
@@ -236,6 +240,39 @@ class Transcriber:
                 elapsed=time.monotonic() - begun,
                 stages=clock.seconds,
             )
+
+    @property
+    def works_ahead(self) -> bool:
+        """Whether `recognise` may run on another thread from the moment on at which `work` diarizes."""
+        return self._opened is not None and works_ahead(self._opened.load())
+
+    def recognise(self, task: Task, *, progress: Progress = no_progress) -> dict[str, bytes]:
+        """What detector and recogniser compute for a task, as parts of the work on it; nothing where the cache has it.
+
+        Raises:
+            WhisperdiarError: the recording cannot be read, or a backend cannot run.
+        """
+        pipeline = self.load().load()
+        transcriber, kept = pipeline.transcriber, MemoryParts()
+        if transcriber is None:
+            return {}
+        audio = self._read(task)
+        if pipeline.cache is not None and not is_url(task.source):
+            content = hash_content(task.source, pipeline.cache.folder)
+            audio = replace(audio, identity=identify_sound(content, **asdict(self.settings.part), channels="mono"))
+        session = Lookup(pipeline.cache)
+        with keep_parts(kept):
+            speech = find_speech(session, pipeline.detector, audio, progress)
+            find_words(
+                session,
+                transcriber,
+                audio,
+                speech=speech,
+                language=pipeline.language,
+                vocabulary=pipeline.vocabulary,
+                progress=progress,
+            )
+        return kept.found
 
     def divide(self, task: Task, *, longer_than_s: float, seconds: float) -> tuple[Division | None, dict[str, bytes]]:
         """How the recognition of a long recording can be shared out, and what was computed to tell.

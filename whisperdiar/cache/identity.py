@@ -40,6 +40,8 @@ _STAGE_PACKAGES = {
     "asr": ("faster-whisper", "ctranslate2"),
     "diarization": ("onnxruntime", "torch"),
     "segment": ("onnxruntime",),
+    "separation": ("torch",),
+    "emotions": ("torch",),
 }
 _NOT_COMPUTING = ("cli/", "data/", "formats/", "subtitles/", "minutes/", "editing/", "reports/", "scoring/", "people/",
                   "datasets/", "benchmarking/", "training/", "batch/", "serving/")  # fmt: skip
@@ -152,7 +154,7 @@ def describe_backend(
     That is an object which says nothing of its settings, and a backend that reads its results from a file.
 
     Args:
-        stage: ``vad``, ``asr``, ``diarization`` or ``segment``.
+        stage: ``vad``, ``asr``, ``diarization``, ``segment``, ``separation`` or ``emotions``.
         backend: prepared.
         memory: remembers the hashes of model files.
     """

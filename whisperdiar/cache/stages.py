@@ -141,13 +141,9 @@ class StageCache:
         if depends is None:
             return Taken(stage.run(), stage.about())
         key = make_key(stage.name, [stage.form.version, depends])
-        data = self.folder.read(key)
-        if data is not None:
-            try:
-                return Taken(*stage.form.from_bytes(data), "whole")
-            except Unreadable:
-                self.folder.remove(key)
-                self.folder.tell_damage()
+        kept = self._find(stage, key)
+        if kept is not None:
+            return kept
         share = ""
         parts = stage.parts_key()
         if parts is None:
@@ -164,6 +160,21 @@ class StageCache:
             return Taken(result, about, share)
         self.folder.write(key, made)
         return Taken(result, about, share)
+
+    def find(self, stage: Stage[Result]) -> Taken[Result] | None:
+        """The result of a stage where it is kept whole; None where it is not."""
+        depends = stage.key()
+        return None if depends is None else self._find(stage, make_key(stage.name, [stage.form.version, depends]))
+
+    def _find(self, stage: Stage[Result], key: str) -> Taken[Result] | None:
+        data = self.folder.read(key)
+        if data is not None:
+            try:
+                return Taken(*stage.form.from_bytes(data), "whole")
+            except Unreadable:
+                self.folder.remove(key)
+                self.folder.tell_damage()
+        return None
 
     def tell(self, recording: str, taken: Sequence[tuple[str, str]]) -> None:
         """Say in one line what was kept already.
@@ -215,6 +226,14 @@ class Session:
         if found.share == "whole" and found.about is not None:
             self.about[stage.name] = found.about
         return found.result
+
+
+class Lookup(Session):
+    """A session that takes what is kept whole, computes the rest, and keeps none of it."""
+
+    def take(self, stage: Stage[Result]) -> Result:
+        found = None if self.cache is None else self.cache.find(stage)
+        return stage.run() if found is None else found.result
 
 
 def locate(options: CacheOptions | None = None) -> Path:

@@ -95,11 +95,12 @@ def _load_text(found: Json) -> str:
     return Message(text, english) if language == current() else str(english)
 
 
-def _dump_texts(texts: Sequence[str]) -> Json:
+def dump_texts(texts: Sequence[str]) -> Json:
+    """Sentences for the user, each with its English."""
     return [_dump_text(text) for text in texts]
 
 
-def _load_texts(found: Json) -> tuple[str, ...]:
+def load_texts(found: Json) -> tuple[str, ...]:
     return tuple(map(_load_text, found))
 
 
@@ -111,13 +112,14 @@ def _load_span(found: Json) -> Span:
     return Span(*found)
 
 
-def _dump_word(word: Word) -> Json:
+def dump_word(word: Word) -> Json:
+    """A word, and whose it is."""
     plain = [word.span.start, word.span.end, word.text, word.probability]
     more = [word.speaker, word.speaker_confidence, word.second_speaker, word.overlap, word.edited]
     return plain if more == [None, None, None, False, False] else plain + more
 
 
-def _load_word(found: Json) -> Word:
+def load_word(found: Json) -> Word:
     start, end, *rest = found
     return Word(Span(start, end), *rest)
 
@@ -131,16 +133,25 @@ def _load_turn(found: Json) -> Turn:
     return Turn(Span(start, end), *rest)
 
 
+def dump_replacement(item: Replacement) -> Json:
+    return [*_dump_span(item.span), item.before, item.after]
+
+
+def load_replacement(found: Json) -> Replacement:
+    start, end, before, after = found
+    return Replacement(Span(start, end), before, after)
+
+
 def _dump_transcription(value: Transcription) -> tuple[Json, Mapping[str, NDArray[Any]]]:
     return {
         "language": value.language,
         "language_probability": value.language_probability,
-        "words": [_dump_word(word) for word in value.words],
+        "words": [dump_word(word) for word in value.words],
         "dropped": [[*_dump_span(item.span), item.text, _dump_text(item.reason)] for item in value.dropped],
-        "warnings": _dump_texts(value.warnings),
-        "notes": _dump_texts(value.notes),
+        "warnings": dump_texts(value.warnings),
+        "notes": dump_texts(value.notes),
         "no_speech": [[*_dump_span(span), share] for span, share in value.no_speech],
-        "replacements": [[*_dump_span(item.span), item.before, item.after] for item in value.replacements],
+        "replacements": [dump_replacement(item) for item in value.replacements],
     }, {}
 
 
@@ -148,12 +159,12 @@ def _load_transcription(found: Json, _arrays: Mapping[str, NDArray[Any]]) -> Tra
     return Transcription(
         found["language"],
         found["language_probability"],
-        tuple(map(_load_word, found["words"])),
+        tuple(map(load_word, found["words"])),
         tuple(Dropped(Span(a, b), text, _load_text(reason)) for a, b, text, reason in found["dropped"]),
-        _load_texts(found["warnings"]),
-        _load_texts(found["notes"]),
+        load_texts(found["warnings"]),
+        load_texts(found["notes"]),
         tuple((Span(a, b), share) for a, b, share in found["no_speech"]),
-        tuple(Replacement(Span(a, b), before, after) for a, b, before, after in found["replacements"]),
+        tuple(map(load_replacement, found["replacements"])),
     )
 
 
@@ -164,8 +175,8 @@ def _dump_diarization(value: Diarization) -> tuple[Json, Mapping[str, NDArray[An
         "recording_id": value.recording_id,
         "turns": [_dump_turn(turn) for turn in value.turns],
         "exclusive": [_dump_turn(turn) for turn in value.exclusive_turns],
-        "warnings": _dump_texts(value.warnings),
-        "notes": _dump_texts(value.notes),
+        "warnings": dump_texts(value.warnings),
+        "notes": dump_texts(value.notes),
         "activity": told,
     }, ({} if activity is None else {"activity": np.asarray(activity.values)})
 
@@ -178,19 +189,19 @@ def _load_diarization(found: Json, arrays: Mapping[str, NDArray[Any]]) -> Diariz
     return Diarization(
         found["recording_id"],
         tuple(map(_load_turn, found["turns"])),
-        _load_texts(found["warnings"]),
-        _load_texts(found["notes"]),
+        load_texts(found["warnings"]),
+        load_texts(found["notes"]),
         activity,
         tuple(map(_load_turn, found["exclusive"])),
     )
 
 
 def _dump_segments(value: tuple[Segment, ...]) -> tuple[Json, Mapping[str, NDArray[Any]]]:
-    return [[[_dump_word(word) for word in s.words], s.speaker, s.simultaneous, s.edited] for s in value], {}
+    return [[[dump_word(word) for word in s.words], s.speaker, s.simultaneous, s.edited] for s in value], {}
 
 
 def _load_segments(found: Json, _arrays: Mapping[str, NDArray[Any]]) -> tuple[Segment, ...]:
-    return tuple(Segment(tuple(map(_load_word, words)), *rest) for words, *rest in found)
+    return tuple(Segment(tuple(map(load_word, words)), *rest) for words, *rest in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +218,7 @@ class SoundFacts:
 
 def _dump_facts(value: SoundFacts) -> tuple[Json, Mapping[str, NDArray[Any]]]:
     rate = None if value.frame_rate is None else [value.frame_rate.numerator, value.frame_rate.denominator]
-    texts = [_dump_texts(value.warnings), _dump_texts(value.notes)]
+    texts = [dump_texts(value.warnings), dump_texts(value.notes)]
     return [list(value.shape), value.sample_rate, *texts, list(value.weights), rate], {}
 
 
@@ -215,12 +226,15 @@ def _load_facts(found: Json, _arrays: Mapping[str, NDArray[Any]]) -> SoundFacts:
     (n_channels, n_samples), sample_rate, warnings, notes, weights, rate = found
     frame_rate = None if rate is None else Fraction(*rate)
     return SoundFacts(
-        (n_channels, n_samples), sample_rate, _load_texts(warnings), _load_texts(notes), tuple(weights), frame_rate
+        (n_channels, n_samples), sample_rate, load_texts(warnings), load_texts(notes), tuple(weights), frame_rate
     )
 
 
 SPANS: Form[tuple[Span, ...]] = Form(
     1, lambda value: ([_dump_span(span) for span in value], {}), lambda found, _arrays: tuple(map(_load_span, found))
+)
+TURNS: Form[tuple[Turn, ...]] = Form(
+    1, lambda value: ([_dump_turn(turn) for turn in value], {}), lambda found, _arrays: tuple(map(_load_turn, found))
 )
 TRANSCRIPTION: Form[Transcription] = Form(1, _dump_transcription, _load_transcription)
 DIARIZATION: Form[Diarization] = Form(1, _dump_diarization, _load_diarization)

@@ -13,7 +13,8 @@ import click
 
 from whisperdiar.batch import BatchEvent, BatchResult, Manifest, Row, run_batch
 from whisperdiar.batch.places import take_local
-from whisperdiar.batch.runner import STALL_S, SharedWarning, locate_manifest
+from whisperdiar.batch.results import SharedWarning
+from whisperdiar.batch.runner import STALL_S, locate_manifest
 from whisperdiar.batch.summary import format_csv, format_table
 from whisperdiar.batch.tasks import Naming, WorkSettings
 from whisperdiar.cli import parameters as shared

@@ -101,7 +101,7 @@ def read(path: str) -> dict[str, Any]:
         raise InvalidOption(
             _("{path}: it cannot be read ({strerror}); check the name").format(path=path, strerror=error.strerror)
         ) from error
-    except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # also for text that is not UTF-8, and numbers of thousands of digits
         raise InvalidOption(
             _("{path}: this is not TOML ({error}); write KEY = VALUE, texts in quotes").format(path=path, error=error)
         ) from error

@@ -155,8 +155,11 @@ class Backend(BaseBackend[ChannelsSettings]):
         begins, goes_on = margins >= 0.0, margins >= -self.settings.hysteresis
         # The power of all other channels, each as faint as crosstalk from it may be.
         rivals, weak_rivals = np.zeros(levels.shape), np.zeros(levels.shape)
+        relative = levels - loud[:, None]
         for one, other in combinations(range(n_channels), 2):
-            gain, apart = _gain(levels[one], levels[other], begins[one], begins[other])
+            # A third person's voice tells nothing of how loud these two are.
+            theirs = np.maximum(relative[one], relative[other]) >= relative.max(axis=0)
+            gain, apart = _gain(levels[one], levels[other], begins[one] & theirs, begins[other] & theirs)
             limit = min(self.settings.crosstalk, apart / 4)
             lower = limit + min(self.settings.hysteresis, apart / 8)
             for channel, rival, louder in ((one, other, gain), (other, one, -gain)):

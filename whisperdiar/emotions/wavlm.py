@@ -7,6 +7,7 @@ SpeechBrain and its model, Apache 2.0.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import math
 import os
@@ -19,7 +20,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from whisperdiar.contracts import Progress, check_sample_rate, no_progress
+from whisperdiar.contracts import Parts, Progress, check_sample_rate, current_parts, no_progress
 from whisperdiar.errors import BackendBroken, InvalidOption, describe_error
 from whisperdiar.frameworks.speechbrain import import_interface, open_folder
 from whisperdiar.frameworks.torch import (
@@ -90,6 +91,8 @@ class EmotionDiarizer(TorchBackend[EmotionSettings, Any]):
     )
     settings_type: ClassVar[type] = EmotionSettings
 
+    _wavlm: Path | None = None
+
     def _load(self, progress: Progress) -> Any:
         """Import SpeechBrain, find the model and the WavLM that it is built on, and load it.
 
@@ -102,7 +105,7 @@ class EmotionDiarizer(TorchBackend[EmotionSettings, Any]):
         require("speechbrain", package="SpeechBrain", extra=EXTRA)
         require("transformers", package="Transformers", extra="align")
         folder = Source.of(self.settings.model, self.runtime, progress=progress).folder(FILES[REPOSITORY])
-        wavlm = self._find_wavlm(folder, progress)
+        self._wavlm = wavlm = self._find_wavlm(folder, progress)
         interface = import_interface("diarization", "Speech_Emotion_Diarization")
         transformers = import_module("transformers", package="Transformers", extra="align")
         device = choose_device(self.runtime, extra=EXTRA)
@@ -127,7 +130,11 @@ class EmotionDiarizer(TorchBackend[EmotionSettings, Any]):
         return Source.of(named, self.runtime, progress=progress).folder(FILES[WAVLM])
 
     def record(self) -> BackendRecord:
-        return BackendRecord(self.name, model=self.settings.model)
+        """Which model tells emotions, and once it is loaded, the WavLM that it is built on, and the device."""
+        if self._loaded is None or self._wavlm is None:
+            return BackendRecord(self.name, model=self.settings.model)
+        details = {"wavlm": self._wavlm.name, "device": str(self._loaded.device)}
+        return BackendRecord(self.name, model=self.settings.model, details=details)
 
     def diarize(self, audio: Audio, *, speech: Sequence[Span], progress: Progress = no_progress) -> tuple[Turn, ...]:
         """Turns whose speakers are emotions, in order, inside `speech`; pauses of up to 0.5 s belong to it.
@@ -144,9 +151,10 @@ class EmotionDiarizer(TorchBackend[EmotionSettings, Any]):
         inside = (part for span in speech if (part := span.clip(0.0, audio.duration)))
         spans = [span for span in merge_spans(inside, gap=_JOINED_PAUSE_S) if span.duration >= _SHORTEST_S]
         found: list[Turn] = []
+        parts = current_parts()
         for number, span in enumerate(spans):
             for part in self._divide(span):
-                for turn in self._hear(audio, part, span):
+                for turn in self._hear(audio, part, span, parts):
                     last = found[-1] if found else None
                     if last is not None and last.speaker == turn.speaker and last.end >= turn.start:
                         found[-1] = replace(last, span=Span(last.start, turn.end))
@@ -161,12 +169,18 @@ class EmotionDiarizer(TorchBackend[EmotionSettings, Any]):
         edges = [span.start + span.duration * i / n for i in range(n)] + [span.end]
         return (Span(first, last) for first, last in pairwise(edges))
 
-    def _hear(self, audio: Audio, part: Span, whole: Span) -> Iterator[Turn]:
-        """The emotions of a window, which is heard with a margin of the speech around it."""
+    def _hear(self, audio: Audio, part: Span, whole: Span, parts: Parts | None) -> Iterator[Turn]:
+        """The emotions of a window, which is heard with a margin of the speech around it; kept in `parts`."""
         rate, margin = audio.sample_rate, self.settings.margin
         first = round(max(whole.start, part.start - margin) * rate)
         last = round(min(whole.end, part.end + margin) * rate)
-        for start, end, emotion in self._run(np.array(audio.mono_part(first, last)), rate):
+        key = f"window {first} {last}"
+        data = None if parts is None else parts.find(key)
+        if data is None:
+            data = json.dumps(self._run(np.array(audio.mono_part(first, last)), rate)).encode()
+            if parts is not None:
+                parts.keep(key, data)
+        for start, end, emotion in json.loads(data):
             span = Span(first / rate + start, first / rate + end).clip(part.start, part.end)
             if span is not None:
                 yield Turn(span, emotion)

@@ -19,6 +19,7 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # CRCRLF is one end: text that had CRLF already was written in a mode that puts CR before each LF.
 _LINE_ENDS = re.compile("\r+\n|\r|\n")
+_COUNT = re.compile(r"[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _LONGEST = 1e9
 _ARROW = re.compile("-{2,}>")
@@ -100,6 +101,11 @@ def parse_seconds(text: str) -> float | None:
     """Seconds from a field of a line; None where it is no number, negative, or past thirty years."""
     seconds = float(text) if _NUMBER.fullmatch(text) else -1.0
     return seconds + 0.0 if 0.0 <= seconds < _LONGEST else None
+
+
+def parse_count(text: str) -> int | None:
+    """A whole number from a field of a line; None where it is none, negative, or longer than any count."""
+    return int(text) if _COUNT.fullmatch(text) else None
 
 
 def split_lines(text: str) -> list[str]:

@@ -17,6 +17,7 @@ from whisperdiar.formats._text import (
     make_distinct,
     make_token,
     number_lines,
+    parse_count,
     parse_seconds,
     refuse_line,
     speaker_names,
@@ -224,7 +225,7 @@ def _parse_turn(number: int, line: str, fields: list[str], tolerance: RttmTolera
         refuse_line(number, line, _("no speaker name"))
     # Rounded like the text: 0.1 + 0.2 is 0.3 there.
     span = Span(start, max(start, round(start + duration, 6)))
-    channel = int(fields[2]) if fields[2].isascii() and fields[2].isdigit() else 0
+    channel = parse_count(fields[2]) or 0
     if channel < 1 and not tolerance.odd_fields:
         refuse_line(number, line, _("channel {field!r}: expected a number from 1 on").format(field=fields[2]))
     return Turn(span, fields[_NAME], max(1, channel), _parse_confidence(number, line, fields, tolerance))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from whisperdiar.formats._reading.recordings import choose
 from whisperdiar.formats._reading.turns import FRAMES, name_turns, to_frames, transcript_of_turns
-from whisperdiar.formats._text import number_lines, parse_seconds, refuse_line
+from whisperdiar.formats._text import number_lines, parse_count, parse_seconds, refuse_line
 from whisperdiar.formats.stm import recording_field
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.counts import count_fields
@@ -70,7 +70,7 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
             refuse_line(number, line, _("expected the first frame and the number of frames, both whole numbers"))
         if fields[4] not in _GENDERS or fields[5] not in _BANDS:
             refuse_line(number, line, _("expected a gender (M, F or U) and a bandwidth (S, T or U)"))
-        channel = int(fields[1]) if fields[1].isascii() and fields[1].isdigit() else 1
+        channel = parse_count(fields[1]) or 1
         span = Span(first / FRAMES, (first + frames) / FRAMES)
         recordings.setdefault(fields[0], []).append(Turn(span, fields[7], max(1, channel)))
     found = choose(recordings, recording_id)
@@ -79,4 +79,4 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
 
 def _count(field: str) -> int | None:
     """A number of frames; None where it is none, or past what is a time."""
-    return int(field) if field.isascii() and field.isdigit() and parse_seconds(field) is not None else None
+    return parse_count(field) if parse_seconds(field) is not None else None

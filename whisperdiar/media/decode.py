@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -66,7 +67,8 @@ def load(
 
     What cannot be right is mended, said in the result's warnings or notes, and costs that the file is decoded twice:
     channels that cancel each other, a steady sound that covers the voice on another channel, samples in floating
-    point that lie far above full scale, very quiet sound (`whisperdiar.media.mixing`).
+    point that lie far above full scale, very quiet sound (`whisperdiar.media.mixing`). A file that is written to
+    meanwhile has a warning.
 
     Args:
         path: a local file.
@@ -94,7 +96,7 @@ def load(
     last = None if end is None else round(end * sample_rate)
     tracks = TrackChooser(path, track, language=language, start=start, end=end)
     mono = channels == "mono"
-    mix = Mix()
+    mix, state = Mix(), _find_state(path)
     for _each in range(_MOST_PASSES):
         failure: TruncatedMedia | None = None
         mixer = Mixer(sample_rate, name=format_path(path), mix=mix, mono=mono, channel=channel)
@@ -107,10 +109,15 @@ def load(
             break
         mix = found.mix
     chosen = tracks.chosen or ChosenTrack(0)
+    changed = (
+        ()
+        if _find_state(path) == state
+        else (_("it was written to while it was read; run it again when it is complete"),)
+    )
     audio = replace(
         audio,
         start=start,
-        warnings=(*chosen.warnings, *audio.warnings, *found.warnings),
+        warnings=(*chosen.warnings, *audio.warnings, *found.warnings, *changed),
         notes=(*chosen.notes, *audio.notes, *found.notes),
         weights=() if mono else found.mix.weights,
         frame_rate=_find_frame_rate(path),
@@ -120,6 +127,15 @@ def load(
         raise failure
     progress("decode", 1.0)
     return audio
+
+
+def _find_state(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """Size and time of a regular file; None for any other, and for one that is not there."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
 def _find_frame_rate(path: str | os.PathLike[str]) -> Fraction | None:

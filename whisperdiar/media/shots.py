@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -18,9 +19,9 @@ from whisperdiar.media.files import moving_picture, open_media, picture_rate
 from whisperdiar.system.files import format_path, read_text
 from whisperdiar.text.messages import _
 
-_SECONDS = re.compile(r"\d+(?:[.,]\d+)?")
-_CLOCK = re.compile(r"(\d+):(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
-_FRAMES = re.compile(r"(\d+):(\d{2}):(\d{2})[:;](\d{2})")
+_SECONDS = re.compile(r"\d{1,9}(?:[.,]\d{1,9})?")
+_CLOCK = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:[.,]\d{1,9})?)")
+_FRAMES = re.compile(r"(\d{1,6}):(\d{2}):(\d{2})[:;](\d{2})")
 _COLUMN = "Start Time (seconds)"
 """Of the list of scenes that ``scenedetect list-scenes`` writes."""
 
@@ -108,14 +109,31 @@ def _read_scenes(name: str, text: str) -> list[float]:
     lines = text.splitlines()
     first = next(number for number, line in enumerate(lines) if _COLUMN in line)
     rows = csv.DictReader(io.StringIO("\n".join(lines[first:])))
+    times: list[float] | None = None
     try:
-        return [float(row[_COLUMN]) for row in rows]
-    except (TypeError, ValueError) as error:
+        if _COLUMN in (rows.fieldnames or ()):
+            times = [_read_number(row[_COLUMN]) for row in rows]
+    except (TypeError, ValueError, csv.Error) as error:
         raise FormatError(
             _("{name}: the column {column!r} holds what is no number ({error})").format(
                 name=name, column=_COLUMN, error=error
             )
         ) from error
+    if times is None:
+        raise FormatError(
+            _(
+                "{name}: line {number}: there is no column {column!r}; give the list of `scenedetect list-scenes`"
+            ).format(name=name, number=first + 1, column=_COLUMN)
+        )
+    return times
+
+
+def _read_number(text: str) -> float:
+    """Raises ValueError for what is no number, or none on a clock; TypeError for a row that is too short."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 def _read_times(name: str, text: str, rate: Fraction | None) -> Iterator[float]:

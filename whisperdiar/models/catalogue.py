@@ -53,6 +53,8 @@ _DEFAULTS_FOR_TRANSLATION = {
 _LARGE_ON_CPU_CORES = 8
 """With fewer, models above `small` take long on a CPU: the encoder of large-v3-turbo has seven times the weights of
 that of `small`, and takes about 2e12 operations per 30 s."""
+_SMALLER = 0.7
+"""Of the size of a model, what another one must not exceed to be worth a try where memory ran out."""
 _PIECES = {"cuda": 4, "cpu": 1}
 """How many pieces are to be decoded at once at least: a GPU that gets one at a time mostly waits."""
 
@@ -109,6 +111,21 @@ def choose_default(kind: str, *, free_bytes: int | None, cores: int, translate: 
     quick = [name for name in order if not _is_slow(name, kind, cores)]
     fitting = [name for name in quick if _is_fitting(name, kind, free_bytes, _PIECES[kind])]
     return fitting[0] if fitting else order[-1], _explain_choice(kind, free_bytes, cores)
+
+
+def find_smaller(model: str) -> str | None:
+    """The next smaller model, of the same languages, for a machine whose memory this one is too much for; None where
+    there is none, or the model has no name."""
+    name = next((name for name, known in KNOWN.items() if model in (name, known.repository)), ALIASES.get(model))
+    if name is None:
+        return None
+    own = KNOWN[name]
+    smaller = [
+        (known.size_mb, -number, other)
+        for number, (other, known) in enumerate(KNOWN.items())
+        if known.multilingual == own.multilingual and known.size_mb <= _SMALLER * own.size_mb
+    ]
+    return max(smaller)[2] if smaller else None
 
 
 def find_best_fitting(names: tuple[str, ...], kind: str, free_bytes: int | None) -> str | None:

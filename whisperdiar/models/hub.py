@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import shutil
@@ -16,6 +17,7 @@ from typing import Any
 from whisperdiar.contracts import Progress, current_listener, no_progress
 from whisperdiar.errors import ModelUnavailable, OutputError, describe_error
 from whisperdiar.models.lookups import CHANGED, note
+from whisperdiar.models.verification import list_changed
 from whisperdiar.options import Runtime
 from whisperdiar.system.files import stage
 from whisperdiar.system.telemetry import disable_telemetry
@@ -109,28 +111,59 @@ def fetch(
 ) -> Path:
     """Downloads `files` and returns their folder; what is there already is not fetched again, unless `force` is given.
 
+    What came is held against the hashes that the hub tells; a file that differs is fetched once more.
+
     In the cache the new file takes the place of the old one when it is there.
 
     Raises:
-        ModelUnavailable: the network may not be used, the hub cannot be reached, or it refuses.
+        ModelUnavailable: the network may not be used, the hub cannot be reached, it refuses, or sends other bytes.
     """
     _check_reachable(repository, runtime, remedy, command)
     note(CHANGED, [repository])
     progress("download", 0.0)
-    try:
-        folder = _client().snapshot_download(
-            repository,
-            revision=revision,
-            local_dir=directory,
-            force_download=force,
-            allow_patterns=[*files, *optional],
-            token=_token() or False,
-            tqdm_class=_make_reporter(progress, size_mb, repository),
+    patterns = [*files, *optional]
+    reporter = _make_reporter(progress, size_mb, repository)
+
+    def download(names: Sequence[str], *, force: bool) -> Path:
+        try:
+            return Path(
+                _client().snapshot_download(
+                    repository,
+                    revision=revision,
+                    local_dir=directory,
+                    force_download=force,
+                    allow_patterns=list(names),
+                    token=_token() or False,
+                    tqdm_class=reporter,
+                )
+            )
+        except Exception as error:  # the client raises its own, OS, and its HTTP library's errors, by version
+            raise ModelUnavailable(_explain_refusal(repository, error, remedy), remedy=command) from error
+
+    folder = download(patterns, force=force)
+    # The client compares lengths alone, also of what it puts together from two downloads.
+    wrong = list_changed(folder, patterns)
+    if wrong:
+        wrong = list_changed(download(wrong, force=True), wrong)
+    if wrong:
+        if not force:
+            for name in wrong:
+                _drop(folder / name)
+        raise ModelUnavailable(
+            _("{repository}: {name} did not come as it was published, twice; try again later, or {remedy}").format(
+                repository=repository, name=wrong[0], remedy=remedy
+            ),
+            remedy=command,
         )
-    except Exception as error:  # the client raises its own, OS, and its HTTP library's errors, by version
-        raise ModelUnavailable(_explain_refusal(repository, error, remedy), remedy=command) from error
     progress("download", 1.0)
-    return Path(folder)
+    return folder
+
+
+def _drop(path: Path) -> None:
+    """A file that is not what it should be, and in the cache what its link leads to: it would be taken for whole."""
+    for item in (path.resolve(), path):
+        with contextlib.suppress(OSError):
+            item.unlink()
 
 
 def list_files(

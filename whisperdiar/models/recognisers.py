@@ -30,6 +30,8 @@ EUROPEAN = (
 )
 """What NVIDIA's multilingual models know (model cards of parakeet-tdt-0.6b-v3 and canary-1b-v2)."""
 _CONFIG = "config.json"
+_SMALLER = 0.7
+"""Of the size of a model, what another one must not exceed to be worth a try where memory ran out."""
 _LARGEST_GRAPH_MB = 2000
 """A file of ONNX holds less than 2 GB."""
 
@@ -262,6 +264,26 @@ class FoundRecogniser:
 def find_name(model: str) -> str | None:
     """The name in `KNOWN` that is meant: by itself, by onnx-asr's, or by a repository of one model; None for none."""
     return model if model in KNOWN else _BY_OTHER_NAMES.get(model)
+
+
+def find_smaller(model: str, language: str | None = None) -> str | None:
+    """The next smaller model by name, for a machine whose memory this one is too much for; None where there is none.
+
+    Args:
+        model: any name of a known model.
+        language: ISO 639-1 code of what it has to know; None for all that the model knows.
+    """
+    name = find_name(model)
+    size = KNOWN[name].size_mb if name is not None else None
+    if name is None or size is None:
+        return None
+    wanted = set(KNOWN[name].languages) if language is None else {language}
+    smaller = [
+        (known.size_mb, -number, other)
+        for number, (other, known) in enumerate(KNOWN.items())
+        if known.size_mb is not None and known.size_mb <= _SMALLER * size and wanted <= set(known.languages)
+    ]
+    return max(smaller)[2] if smaller else None
 
 
 def check(model: str, layout: str | None = None) -> None:

@@ -74,6 +74,17 @@ def damaged(folder: Path, patterns: Sequence[str] | None = None) -> list[str]:
     return [name for name in sorted(names) if _wrong(folder / name, known.get(name))]
 
 
+def list_changed(folder: Path, patterns: Sequence[str]) -> list[str]:
+    """Names of the files that do not hold what was published, as far as its hash is known.
+
+    Args:
+        patterns: names or patterns of the files that are looked at; ``*`` stands for folders as well, as for the hub.
+    """
+    known = _read_digests(folder)
+    names = {name for pattern in patterns for name in fnmatch.filter(known, pattern)}
+    return [name for name in sorted(names) if (folder / name).is_file() and _check_content(folder / name, known[name])]
+
+
 def _wrong(item: Path, digest: str | None) -> str | None:
     """What is wrong with a file."""
     try:

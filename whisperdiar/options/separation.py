@@ -34,7 +34,7 @@ class SeparationSettings:
     max_gap: float = 1.0
     min_overlap: float = 0.3
     max_stretch: float = 16.0
-    min_probability: float = 0.35
+    min_probability: float = 0.45
 
     def __post_init__(self) -> None:
         check_ranges(self, ("context", 0.0, 10.0), ("max_stretch", 1.0, 25.0), ("min_probability", 0.0, 1.0))

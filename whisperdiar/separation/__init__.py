@@ -6,7 +6,8 @@ separated    A ▇▇▇▇▇▇▇▇▇▇       a stream for each voice, giv
              B        ▇▇▇▇▇▇▇▇▇
 """
 
-from whisperdiar.separation.overlap import OverlapSeparator, SeparatedOverlap
+from whisperdiar.separation.overlap import OverlapSeparator
+from whisperdiar.separation.results import OVERLAP, SeparatedOverlap
 from whisperdiar.separation.sepformer import SepFormer, find_repository
 
-__all__ = ["OverlapSeparator", "SepFormer", "SeparatedOverlap", "find_repository"]
+__all__ = ["OVERLAP", "OverlapSeparator", "SepFormer", "SeparatedOverlap", "find_repository"]

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, current_parts, no_progress
 from whisperdiar.errors import BackendError
 from whisperdiar.options import Runtime, SeparationSettings
 from whisperdiar.people.embedding import VoiceEncoder, find_clean_speech, merge_chunks, open_voice_encoder
-from whisperdiar.separation.readings import Reading, choose_words
+from whisperdiar.separation.readings import choose_words
+from whisperdiar.separation.results import SeparatedOverlap, SeparatedStretch, remember_stretch
 from whisperdiar.separation.sepformer import SepFormer
 from whisperdiar.separation.stretches import Stretch, find_solo, find_stretches
 from whisperdiar.separation.voices import Assignment, assign_streams, measure_levels
@@ -43,25 +44,6 @@ _VOICE_S = 60.0
 
 Recognise = Callable[[Audio, Sequence[Span]], Transcription]
 """Sound of one voice, and where it speaks → its words."""
-
-
-@dataclass(frozen=True, slots=True)
-class SeparatedOverlap:
-    """What separation made of the words.
-
-    Attributes:
-        words: of the whole recording with their speakers, in order of time.
-        stretches: of the provenance, one for each stretch of overlap; JSON values only.
-        replacements: of the vocabulary in words that separation brought.
-        notes: sentences for the user.
-        changed: whether any words come from a separated stream.
-    """
-
-    words: tuple[Word, ...]
-    stretches: tuple[dict[str, Any], ...] = ()
-    replacements: tuple[Replacement, ...] = ()
-    notes: tuple[str, ...] = ()
-    changed: bool = False
 
 
 @dataclass
@@ -118,6 +100,13 @@ class OverlapSeparator:
             self._has_looked = True
         return self._encoder
 
+    def describe_voices(self) -> list[Any] | None:
+        """What tells voices, in JSON values on which results depend; None without a network that does."""
+        if self._encoder is None:
+            return None
+        model = self._encoder.model
+        return [model.encoder, model.probe.tolist()]
+
     def record(self) -> dict[str, Any]:
         """What separates and what tells voices, for the provenance; JSON values only."""
         encoder = None if self._encoder is None else str(self._encoder.model)
@@ -148,10 +137,12 @@ class OverlapSeparator:
         if not stretches:
             return SeparatedOverlap(tuple(words), notes=_describe((), n_crowded))
         speakers = {label for stretch in stretches for label in stretch.speakers}
-        voices = self._learn_voices(audio, diarization.turns, speakers, progress)
+        learn = cache(partial(self._learn_voices, audio, diarization.turns, frozenset(speakers), progress))
         left, made, replacements = list(words), [], []
+        parts = current_parts()
         for number, stretch in enumerate(stretches):
-            reading, record, found = self._separate(audio, left, diarization.turns, stretch, voices, recognise)
+            work = partial(self._separate, audio, left, diarization.turns, stretch, learn, recognise)
+            reading, record, found = remember_stretch(parts, number, work)
             if reading is not None:
                 gone = {id(word) for word in left if _lies_in(word, stretch.region)}
                 left = [word for word in left if id(word) not in gone] + list(reading.words)
@@ -199,10 +190,15 @@ class OverlapSeparator:
         words: Sequence[Word],
         turns: Sequence[Turn],
         stretch: Stretch,
-        voices: Mapping[str, NDArray[np.float32]],
+        learn: Callable[[], Mapping[str, NDArray[np.float32]]],
         recognise: Recognise,
-    ) -> tuple[Reading | None, dict[str, Any], list[Replacement]]:
-        """What is kept of a stretch (None for the mixture as it is), and what the provenance says of it."""
+    ) -> SeparatedStretch:
+        """What is kept of a stretch (None for the mixture as it is), and what the provenance says of it.
+
+        Args:
+            learn: gives the voices of the speakers, whose networks are asked once for all stretches.
+        """
+        voices = learn()
         streams = self.network.separate(_cut(audio, stretch.span), audio.sample_rate)
         origin = stretch.span.start
         own = {

@@ -1,4 +1,7 @@
-"""Workers: one process per device behind one bounded queue; a process that dies fails its task and is started again."""
+"""Workers: one process per device behind one bounded queue.
+
+A process that dies fails its task and is started again; one that dies while it waits for work fails none.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,8 @@ from whisperdiar.text.messages import mark
 _GIGA = 1e9
 _LOOK_S = 0.1
 """Between two looks at whether a task was cancelled or has used up what it may."""
+_WATCH_S = 1.0
+"""Between two looks at whether a process that waits for work is still there."""
 _CANCEL_S = 10.0
 """That a worker has to end a cancelled task by itself; it may sit inside a library."""
 _FIRST_S = 5.0
@@ -172,12 +177,14 @@ class Workers:
                 left.insert(0, interrupted)
         return tuple(left)
 
-    def _take(self) -> Work | None:
-        """The next work; None where the workers stop."""
+    def _take(self, has_died: Callable[[], bool]) -> Work | None:
+        """The next work; None where the workers stop, or the process that would do it has died meanwhile."""
         with self._changed:
-            while not self._waiting and not self._stopping:
-                self._changed.wait()
-            return None if self._stopping else self._waiting.popleft()
+            while not self._stopping and not has_died():
+                if self._waiting:
+                    return self._waiting.popleft()
+                self._changed.wait(_WATCH_S)
+            return None
 
 
 class _Slot:
@@ -208,16 +215,18 @@ class _Slot:
         n_failures = 0
         while self._stop_at is None:
             if not self.is_ready and not self._open():
-                pause = _AGAIN_S[min(n_failures, len(_AGAIN_S) - 1)]
+                self._pause(n_failures)
                 n_failures += 1
-                until = time.monotonic() + pause
-                while self._stop_at is None and time.monotonic() < until:
-                    time.sleep(_LOOK_S)
+                continue
+            work = self._owner._take(self._has_died)
+            if work is None:
+                if self._owner._stopping:
+                    break
+                self._note_end("worker_died")
+                self._pause(n_failures)
+                n_failures += 1
                 continue
             n_failures = 0
-            work = self._owner._take()
-            if work is None:
-                break
             try:
                 if work.cancelled.is_set():
                     work.finish(failure=Failure(kind="cancelled", message=CANCELLED, code="cancelled"))
@@ -228,6 +237,30 @@ class _Slot:
                 self._owner._on_event("error", kind=type(error).__name__, job=work.id)
                 with contextlib.suppress(Exception):
                     work.finish(failure=Failure(kind="server", message=NOT_KEPT, code="not_kept"))
+        self._close()
+
+    def _pause(self, n_failures: int) -> None:
+        """Before the next start, the longer the more often it was in vain."""
+        until = time.monotonic() + _AGAIN_S[min(n_failures, len(_AGAIN_S) - 1)]
+        while self._stop_at is None and time.monotonic() < until:
+            time.sleep(_LOOK_S)
+
+    def _has_died(self) -> bool:
+        """Whether the process has ended while it waited: its pipe tells; the system may call it alive a moment more."""
+        process = self.process
+        try:
+            while process is not None and process.connection.poll():
+                self._tell_warning(process.connection.recv())
+        except (EOFError, OSError):
+            return True
+        return process is None
+
+    def _note_end(self, reason: str | None, job: str | None = None) -> None:
+        """The process is to be started again."""
+        self._owner.restarts += 1
+        self._owner._on_event(
+            "worker_ended", worker=self._number, reason=reason, **({} if job is None else {"job": job})
+        )
         self._close()
 
     def _open(self) -> bool:
@@ -275,9 +308,7 @@ class _Slot:
             return
         if isinstance(outcome, Failure):
             if outcome.kind in ("crash", "limit") or not process.is_alive:
-                self._owner.restarts += 1
-                self._owner._on_event("worker_ended", worker=self._number, job=work.id, reason=outcome.code)
-                self._close()
+                self._note_end(outcome.code, work.id)
             work.finish(failure=outcome)
         else:
             self._owner._seconds.append(time.monotonic() - begun)

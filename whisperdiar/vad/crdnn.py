@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from whisperdiar.contracts import Progress, check_sample_rate, no_progress
+from whisperdiar.contracts import Progress, check_sample_rate, current_parts, no_progress, remember_array
 from whisperdiar.errors import BackendBroken, describe_error
 from whisperdiar.frameworks.speechbrain import import_interface, open_folder
 from whisperdiar.frameworks.torch import (
@@ -126,20 +127,31 @@ class Backend(TorchBackend[VadSettings, Any]):
         """
         import torch
 
+        kept = current_parts()
+
+        def hear(first: int, last: int) -> Any:
+            """The scores of whole windows, or of what is shorter than one."""
+
+            def work() -> NDArray[np.float32]:
+                sound = np.array(audio.mono_part(first, last))
+                scores = self._scores(sound.reshape(-1, min(len(sound), _WINDOW_SAMPLES)))
+                return np.asarray(scores.numpy(), dtype=np.float32)
+
+            return torch.from_numpy(remember_array(kept, f"{first} {last}", work))
+
         n_samples = audio.samples.shape[1]
         n_whole = n_samples // _WINDOW_SAMPLES * _WINDOW_SAMPLES
         step = _WINDOW_SAMPLES * _WINDOWS_AT_ONCE
         parts = []
         for first in range(0, n_whole, step):
             last = min(n_whole, first + step)
-            parts.append(self._scores(np.array(audio.mono_part(first, last)).reshape(-1, _WINDOW_SAMPLES)))
+            parts.append(hear(first, last))
             progress("vad", last / n_samples)
         if n_samples - n_whole >= _FRAME_SAMPLES:
             # SpeechBrain fills the last window with zeros. Beside them any noise looks like speech, since features are
             # normalised over the window; so this window begins earlier, or is as short as the recording.
             first = max(0, n_samples - _WINDOW_SAMPLES) // _FRAME_SAMPLES * _FRAME_SAMPLES
-            scores = self._scores(np.array(audio.mono_part(first, n_samples))[None])
-            parts.append(scores[(n_whole - first) // _FRAME_SAMPLES :])
+            parts.append(hear(first, n_samples)[(n_whole - first) // _FRAME_SAMPLES :])
             progress("vad", 1.0)
         return torch.cat(parts)[None, :, None] if parts else torch.zeros(1, 0, 1)
 

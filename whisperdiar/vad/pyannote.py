@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from whisperdiar.contracts import Progress, check_sample_rate, no_progress
+from whisperdiar.contracts import Progress, check_sample_rate, current_parts, no_progress, remember_array
 from whisperdiar.errors import BackendError, InvalidOption, WhisperdiarError, describe_error
 from whisperdiar.frameworks.pyannote import (
     EXTRA,
@@ -171,12 +171,16 @@ class Backend(TorchBackend[PyannoteVadSettings, Any]):
 
         core = import_pyannote("pyannote.core")
         inference = self._require()._segmentation
-        scores = []
+        kept, scores = current_parts(), []
         pieces = self._pieces(audio.samples.shape[1])
         for first, last in pieces:
-            waveform = torch.from_numpy(np.array(audio.mono_part(first, last))[None])
-            found = inference({"waveform": waveform, "sample_rate": audio.sample_rate})
-            scores.append(inference.pre_aggregation_hook(found.data))
+
+            def hear(first: int = first, last: int = last) -> Any:
+                waveform = torch.from_numpy(np.array(audio.mono_part(first, last))[None])
+                found = inference({"waveform": waveform, "sample_rate": audio.sample_rate})
+                return inference.pre_aggregation_hook(found.data)
+
+            scores.append(remember_array(kept, f"{first} {last} {inference.step}", hear))
             progress("vad", last / audio.samples.shape[1])
         windows = core.SlidingWindow(start=0.0, duration=inference.duration, step=inference.step)
         whole = inference.aggregate(

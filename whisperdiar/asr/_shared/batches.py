@@ -5,9 +5,11 @@ For recognisers that take plain sound and give a text for each, with times of it
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +17,9 @@ from whisperdiar.asr._shared.chunking import find_quietest
 from whisperdiar.asr._shared.packing import Piece, pack
 from whisperdiar.asr._shared.refinement import KEPT_PAUSE_S, MAX_PAUSE_S
 from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, RawWord, place_words, spread_words
-from whisperdiar.contracts import Progress, current_listener
+from whisperdiar.contracts import Parts, Progress, current_listener, current_parts
+from whisperdiar.errors import BackendError
+from whisperdiar.system.machine import is_out_of_memory
 from whisperdiar.text.language_identification import identify_language
 from whisperdiar.types import Audio, Samples, Span, Transcription, Word, merge_spans
 
@@ -37,6 +41,15 @@ class HeardText:
     words: tuple[RawWord, ...] = ()
     probability: float = 1.0
 
+    def to_json(self) -> list[Any]:
+        words = [[word.text, *map(_plain, (word.start, word.end, word.probability))] for word in self.words]
+        return [self.text, words, float(self.probability)]
+
+    @classmethod
+    def from_json(cls, found: Sequence[Any]) -> HeardText:
+        text, words, probability = found
+        return cls(text, tuple(RawWord(*word) for word in words), probability)
+
 
 Decode = Callable[[list[Samples]], Sequence[HeardText]]
 """Sounds, float32 (n_samples,) at the audio's rate in [-1, 1] → what is heard in each."""
@@ -48,7 +61,7 @@ class BatchRecogniser:
 
     Attributes:
         decode: hears several sounds at once.
-        batch_size: pieces at once.
+        batch_size: pieces at once; halved where memory runs out.
         language: ISO 639-1 code of what is spoken; None where the text has to tell it.
         languages: codes of which the text may tell one; empty for any.
     """
@@ -99,6 +112,7 @@ def _decode_in_batches(
 ) -> tuple[Word, ...]:
     """Words in order of time; words without times are spread over the speech of their piece."""
     spaced, batch_size = recogniser.language not in UNSPACED_LANGUAGES, recogniser.batch_size
+    parts = current_parts()
     sorted_speech = merge_spans(speech)
     pieces = pack(
         sorted_speech,
@@ -109,16 +123,46 @@ def _decode_in_batches(
     )
     listener = current_listener()
     words: list[Word] = []
-    for first in range(0, len(pieces), batch_size):
+    first = 0
+    while first < len(pieces):
         batch = pieces[first : first + batch_size]
-        heard = recogniser.decode([_read(piece, audio) for piece in batch])
+        try:
+            heard = _hear(recogniser, batch, audio, parts)
+        except (BackendError, MemoryError, RuntimeError) as error:
+            if batch_size == 1 or not is_out_of_memory(error):
+                raise
+            batch_size = max(1, min(batch_size, len(batch)) // 2)
+            continue
+        first += len(batch)
         for piece, item in zip(batch, heard, strict=True):
             found = _place(item, piece, piece.spoken(sorted_speech), spaced)
             words += found
             if listener is not None and found:
                 listener.heard(audio.start + found[0].start, "".join(word.text for word in found).strip())
-        progress("asr", (first + len(batch)) / len(pieces))
+        progress("asr", first / len(pieces))
     return tuple(words)
+
+
+def _hear(
+    recogniser: BatchRecogniser, batch: Sequence[Piece], audio: Audio, parts: Parts | None
+) -> Sequence[HeardText]:
+    """What is heard in each piece of a batch: kept by an earlier run, or decoded now, and kept.
+
+    A batch is known by all of its pieces: what networks hear in a sound depends a little on those beside it.
+    """
+    key = json.dumps(["batch", recogniser.language, [[[c.start, c.end] for c in piece.clips] for piece in batch]])
+    data = None if parts is None else parts.find(key)
+    if data is None:
+        heard = recogniser.decode([_read(piece, audio) for piece in batch])
+        data = json.dumps([item.to_json() for item in heard], ensure_ascii=False).encode("utf-8", "surrogatepass")
+        if parts is not None:
+            parts.keep(key, data)
+    return [HeardText.from_json(item) for item in json.loads(data.decode("utf-8", "surrogatepass"))]
+
+
+def _plain(number: float | None) -> float | None:
+    """A library's number as Python's, which is the same when it comes back."""
+    return None if number is None else float(number)
 
 
 def _read(piece: Piece, audio: Audio) -> Samples:

@@ -27,6 +27,21 @@ _QUIET_BEFORE_S, _QUIET_AFTER_S = 0.1, 0.15
 _KEPT_BEFORE_S, _KEPT_AFTER_S = 0.02, 0.04
 """Of the quiet sound beside a word, as levels are those of 0.1 s."""
 _LEAST_WORD_S = 0.06
+_USUAL_BASE_S, _USUAL_PER_QUICK = 0.12, 1.14
+"""A word of n letters takes 0.12 + 0.04 n seconds in the median of AMI's meetings, …"""
+_QUICK_BASE_S, _QUICK_PER_LETTER_S, _QUICK_PER_SIGN_S = 0.05, 0.035, 0.15
+"""… and one of twenty less than this."""
+_TOO_LONG = 1.4
+"""Times the usual length, at the pace of the piece: such a word may lie over something that was left out."""
+_FEWEST_FOR_PACE = 5
+"""Words by which a pace is told."""
+_DIP_DB = 15.0
+"""By which the sound falls, and rises again, between what was left out and the word."""
+_LEAST_BEFORE_DIP_S = 0.03
+_MORE_BEFORE_S, _MORE_AFTER_S = 0.2, 0.3
+"""By which an edge moves outwards at most."""
+_GOES_ON_BEFORE_DB, _GOES_ON_AFTER_DB = 15.0, 22.0
+"""Sound beside a word is the word's where it is at most so far below its loudest syllable: words fade."""
 _OUTSIDE_S = 0.1
 """So much of a word may lie outside the speech: a detector of speech is not exact to the word."""
 _SPOKEN_S = 0.1
@@ -77,31 +92,127 @@ def snap_spans(
         levels: intensity of every frame in the band of vowels, dB, float64 (n_frames,).
         frame_s: length of a frame, seconds.
     """
-    found = []
-    for span in spans:
-        first, last = np.searchsorted(times, [span.start, span.end])
-        part = levels[first:last]
-        loud = np.flatnonzero(part >= part.max() - _QUIET_DB) if part.size else part
-        start, end = span.start, span.end
-        if loud.size:
-            onset, fall = float(times[first + loud[0]]) - frame_s / 2, float(times[first + loud[-1]]) + frame_s / 2
-            if onset - span.start >= _QUIET_BEFORE_S:
-                start = onset - _KEPT_BEFORE_S
-            if span.end - fall >= _QUIET_AFTER_S:
-                end = fall + _KEPT_AFTER_S
-        found.append(Span(start, end) if end - start >= _LEAST_WORD_S else span)
+    return [_cut_quiet_edges(span, times, levels, frame_s) for span in spans]
+
+
+def fit_spans(
+    spans: Sequence[Span],
+    texts: Sequence[str],
+    times: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    *,
+    frame_s: float,
+) -> list[Span]:
+    """The same spans with the sound that is the word's own and no other, in order and apart.
+
+    Attention gives a filler or a broken word that the recogniser left out to the word behind it: one that lasts too
+    long for its letters, at the pace of its neighbours, begins behind the last dip inside of it. faster-whisper cuts
+    the last word of a sentence short: an edge moves outwards through sound that goes on beside it. What was left out
+    and can be recognised must be found before, as this hides where it lies.
+
+    Args:
+        spans: of words, sorted and apart.
+        texts: the words.
+        times, levels, frame_s: as of `snap_spans`.
+    """
+    quick = [_measure_quick(text) for text in texts]
+    usual = [_USUAL_BASE_S + (least - _QUICK_BASE_S) * _USUAL_PER_QUICK for least in quick]
+    pace = [span.duration / length for span, length in zip(spans, usual, strict=True)]
+    slow = max(1.0, float(np.median(pace))) if len(pace) >= _FEWEST_FOR_PACE else 1.0
+    found = [
+        _cut_before_dip(span, times, levels, least) if span.duration > _TOO_LONG * slow * length else span
+        for span, least, length in zip(spans, quick, usual, strict=True)
+    ]
+    for index, span in enumerate(found):
+        low = found[index - 1].end if index else 0.0
+        high = found[index + 1].start if index + 1 < len(found) else float("inf")
+        found[index] = _extend(span, texts[index], times, levels, frame_s, low=low, high=high)
     return found
+
+
+def _measure_quick(text: str) -> float:
+    """How long a word takes that is spoken as fast as anybody speaks, seconds."""
+    letters, signs = _count_characters(text)
+    return _QUICK_BASE_S + letters * _QUICK_PER_LETTER_S + signs * _QUICK_PER_SIGN_S
+
+
+def _cut_quiet_edges(span: Span, times: NDArray[np.float64], levels: NDArray[np.float64], frame_s: float) -> Span:
+    """A span without a quiet beginning and end; itself where hardly anything is left."""
+    first, last = np.searchsorted(times, [span.start, span.end])
+    part = levels[first:last]
+    if not part.size:
+        return span
+    loud = np.flatnonzero(part >= part.max() - _QUIET_DB)
+    onset, fall = float(times[first + loud[0]]) - frame_s / 2, float(times[first + loud[-1]]) + frame_s / 2
+    start = onset - _KEPT_BEFORE_S if onset - span.start >= _QUIET_BEFORE_S else span.start
+    end = fall + _KEPT_AFTER_S if span.end - fall >= _QUIET_AFTER_S else span.end
+    return Span(start, end) if end - start >= _LEAST_WORD_S else span
+
+
+def _cut_before_dip(span: Span, times: NDArray[np.float64], levels: NDArray[np.float64], least: float) -> Span:
+    """What lies behind the last dip of a span, of those that leave `least` seconds; the span where there is none."""
+    first, last = np.searchsorted(times, [span.start, span.end])
+    part = levels[first:last]
+    if not part.size:
+        return span
+    before = np.maximum.accumulate(part)
+    behind = np.maximum.accumulate(part[::-1])[::-1]
+    dips = np.flatnonzero(
+        (part <= np.minimum(before, behind) - _DIP_DB)
+        & (times[first:last] <= span.end - least)
+        & (times[first:last] >= span.start + _LEAST_BEFORE_DIP_S)
+    )
+    return Span(float(times[first + dips[-1]]), span.end) if dips.size else span
+
+
+def _extend(
+    span: Span,
+    text: str,
+    times: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    frame_s: float,
+    *,
+    low: float,
+    high: float,
+) -> Span:
+    """A span with the sound that goes on beside it, between `low` and `high`."""
+    first, last = (int(place) for place in np.searchsorted(times, [span.start, span.end]))
+    if first == last:
+        return span
+    loudest = float(levels[first:last].max())
+    room = max(0.0, max_word_duration(text) - span.duration)
+    limit = min(high, span.end + min(_MORE_AFTER_S, room))
+    end = span.end
+    for place in range(last, len(times)):
+        edge = float(times[place]) + frame_s / 2
+        if edge > limit or levels[place] < loudest - _GOES_ON_AFTER_DB or edge - end > 2 * frame_s:
+            break
+        end = edge
+    limit = max(low, span.start - min(_MORE_BEFORE_S, room - (end - span.end)))
+    start = span.start
+    for place in range(first - 1, -1, -1):
+        edge = float(times[place]) - frame_s / 2
+        if edge < limit or levels[place] < loudest - _GOES_ON_BEFORE_DB or start - edge > 2 * frame_s:
+            break
+        start = edge
+    return Span(start, end)
 
 
 def max_word_duration(text: str) -> float:
     """The longest that a word can plausibly last, seconds."""
+    letters, signs = _count_characters(text)
+    return _LONGEST_BASE_S + letters * _LONGEST_PER_LETTER_S + signs * _LONGEST_PER_SIGN_S
+
+
+def _count_characters(text: str) -> tuple[int, int]:
+    """Letters of a word, and signs that can be a word or a syllable each when they are spoken."""
     letters = signs = 0
     for character in text:
         if character.isdigit() or unicodedata.category(character)[0] == "S" or unicodedata.category(character) == "Lo":
             signs += 1
         elif character.isalpha() or character in "%&@#":
             letters += 1
-    return _LONGEST_BASE_S + letters * _LONGEST_PER_LETTER_S + signs * _LONGEST_PER_SIGN_S
+    return letters, signs
 
 
 def _sort_times(times: Sequence[tuple[float, float]], piece: Span) -> list[Span]:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from whisperdiar.asr._shared.batches import BatchRecogniser, HeardText, transcribe_in_batches
 from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES
-from whisperdiar.asr.onnx.loading import EXTRA, LoadedRecogniser, load
+from whisperdiar.asr.onnx.loading import EXTRA, LoadedRecogniser, explain_out_of_memory, load
 from whisperdiar.asr.onnx.tokens import group_tokens, mean_probability
 from whisperdiar.contracts import LoadingBackend, Progress, check_sample_rate, no_progress
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest, describe_error
@@ -135,12 +135,11 @@ class Backend(LoadingBackend[OnnxAsrSettings, LoadedRecogniser]):
                         language=language, model=loaded.found.name, error=error
                     )
                 ) from error
-            remedy = _("take another one")
             if is_out_of_memory(error):
-                remedy = _("use --batch-size 1 or --device cpu")
+                raise BackendError(explain_out_of_memory(loaded.found, language)) from error
             raise BackendError(
-                _("model {model} failed in onnx-asr ({cause}): {remedy}").format(
-                    model=loaded.found.name, cause=describe_error(error, first_line=True), remedy=remedy
+                _("model {model} failed in onnx-asr ({cause}): take another one").format(
+                    model=loaded.found.name, cause=describe_error(error, first_line=True)
                 )
             ) from error
         return [_hear(item, sound, language) for item, sound in zip(results, sounds, strict=True)]

@@ -10,7 +10,7 @@ from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendBroken, BackendError, describe_error
 from whisperdiar.frameworks.onnxruntime import choose_providers
 from whisperdiar.frameworks.torch import import_module, require
-from whisperdiar.models.recognisers import LAYOUTS, FoundRecogniser, Layout, resolve
+from whisperdiar.models.recognisers import KNOWN, LAYOUTS, FoundRecogniser, Layout, find_name, find_smaller, resolve
 from whisperdiar.options import OnnxAsrSettings, Runtime
 from whisperdiar.system.machine import is_out_of_memory, usable_cores
 from whisperdiar.text.messages import _
@@ -79,11 +79,7 @@ def load(settings: OnnxAsrSettings, *, runtime: Runtime, progress: Progress) -> 
     except Exception as error:  # onnx-asr asserts, ONNX Runtime raises types of its own for each kind of damage
         cause = describe_error(error, first_line=True)
         if is_out_of_memory(error):
-            raise BackendError(
-                _("memory is too small for model {model}: take --compute-type int8, or a smaller one").format(
-                    model=found.name
-                )
-            ) from error
+            raise BackendError(explain_out_of_memory(found)) from error
         raise BackendBroken(
             _("model {model} cannot be loaded by onnx-asr ({cause}): get it again, or take another one").format(
                 model=found.name, cause=cause
@@ -104,6 +100,22 @@ def load(settings: OnnxAsrSettings, *, runtime: Runtime, progress: Progress) -> 
         device,
         settings.batch_size or _BATCH_SIZES[device.partition(":")[0]],
         importlib.metadata.version("onnx-asr"),
+    )
+
+
+def explain_out_of_memory(found: FoundRecogniser, language: str | None = None) -> str:
+    """What to say where memory does not suffice.
+
+    Args:
+        found: the model.
+        language: ISO 639-1 code of what is spoken, where that is known.
+    """
+    smaller, name = find_smaller(found.name, language), find_name(found.name)
+    model = _("a smaller model") if smaller is None else f"--model {smaller}"
+    if found.precision or (name is not None and not KNOWN[name].has_int8):
+        return _("memory is too small for model {name}: take {model}").format(name=found.name, model=model)
+    return _("memory is too small for model {name}: take --compute-type int8, or {model}").format(
+        name=found.name, model=model
     )
 
 

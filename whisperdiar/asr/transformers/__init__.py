@@ -107,7 +107,7 @@ class Backend(TorchBackend[TransformersSettings, LoadedPipeline]):
         if language is not None and loaded.takes_language:
             options["generate_kwargs"] = {"language": language}
         transformers: Any = import_module("transformers", package="Transformers", extra=EXTRA)
-        remedy = _("use --batch-size 1 or --device cpu")
+        remedy = _("use a smaller model, or --device cpu")
         with (
             silence_transformers(transformers),
             limit_cpu_threads(self.runtime.threads),

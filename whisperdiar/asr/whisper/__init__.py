@@ -30,7 +30,7 @@ from whisperdiar.asr._shared.refinement import (
 )
 from whisperdiar.asr._shared.syllables import FRAME_S, find_levels
 from whisperdiar.asr._shared.warnings import collect_warnings
-from whisperdiar.asr._shared.word_times import snap_spans
+from whisperdiar.asr._shared.word_times import fit_spans, snap_spans
 from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, delay_words, place_words, spread_words
 from whisperdiar.asr.whisper.biasing import Bias
 from whisperdiar.asr.whisper.decoding import DecodedPiece, Decoder, Judgement, Task, is_silence
@@ -367,6 +367,8 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
                 limit=self.settings.max_chunk,
                 progress=scale_progress(progress, FIRST_PASS, 1.0),
             )
+        if self.settings.word_times == "dtw":
+            found = {piece: _fit_words(own, piece, audio) for piece, own in found.items()}
         return _Decoded(found, doubts, n_chants, n_filled, n_biased)
 
     def _decode_again(
@@ -493,6 +495,15 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
     def _load(self, progress: Progress) -> LoadedModel:
         self._process = os.getpid()
         return load(self.settings, runtime=self.runtime, progress=progress)
+
+
+def _fit_words(own: FilteredWords, piece: Piece, audio: Audio) -> FilteredWords:
+    """The words of a piece as long as they sound, once nothing more is looked for beside them."""
+    times, levels = find_levels(piece, audio)
+    spans = fit_spans(
+        [word.span for word in own.words], [word.text for word in own.words], times, levels, frame_s=FRAME_S
+    )
+    return replace(own, words=tuple(replace(word, span=span) for word, span in zip(own.words, spans, strict=True)))
 
 
 def _is_misled(decoded: DecodedPiece, bias: Bias, decoder: Decoder) -> bool:

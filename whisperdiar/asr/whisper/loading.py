@@ -12,6 +12,7 @@ from whisperdiar.asr.whisper.decoding import StepReports
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption, describe_error
 from whisperdiar.frameworks.ctranslate2 import Placement, choose_placement
+from whisperdiar.models.catalogue import find_smaller
 from whisperdiar.options import Runtime, WhisperSettings
 from whisperdiar.system.forks import computes
 from whisperdiar.system.machine import available_memory, batch_size, is_out_of_memory, usable_cores
@@ -98,9 +99,13 @@ def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> 
 def explain_out_of_memory(model: str, placement: Placement) -> str:
     """What to say where memory does not suffice."""
     other = _("device cpu") if placement.kind == "cuda" else _("more memory")
-    return _(
-        "memory of {placement} is too small for model {model}: take a smaller model, compute type int8, or {other}"
-    ).format(placement=placement, model=model, other=other)
+    named = find_smaller(model)
+    smaller = _("a smaller model") if named is None else f"--model {named}"
+    if placement.compute_type.startswith("int8"):  # it has few bits already
+        told = _("memory of {placement} is too small for model {model}: take {smaller} or {other}")
+    else:
+        told = _("memory of {placement} is too small for model {model}: take {smaller}, compute type int8, or {other}")
+    return told.format(placement=placement, model=model, smaller=smaller, other=other)
 
 
 def _open(whisper_model: Any, found: models.ResolvedModel, placement: Placement, threads: int) -> Any:

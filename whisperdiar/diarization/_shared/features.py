@@ -2,7 +2,7 @@
 
 Frame i stands for the time [i · hop, (i + 1) · hop) and is computed from a window centred on it, so frame
 numbers and times convert without an offset at every sample rate. Long recordings are read block by block:
-besides the result only a few megabytes are held.
+besides the result only a few megabytes are held, and the cepstra of hours lie in a temporary file.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from whisperdiar.system.arrays import allocate
 from whisperdiar.types import Audio
 
 Frames = NDArray[np.float32]
@@ -90,7 +91,7 @@ def mfcc(
     basis = _cosine_basis(settings)
     floor = np.float32(_QUANTISATION_POWER * np.square(taper, dtype=np.float64).sum())
     n_frames = grid.count(audio)
-    cepstra = np.empty((n_frames if numbers is None else len(numbers), settings.coefficients), dtype=np.float32)
+    cepstra: Frames = allocate((n_frames if numbers is None else len(numbers), settings.coefficients), np.float32)
 
     def fill(first: int) -> None:
         places = slice(first, first + _BLOCK_FRAMES)

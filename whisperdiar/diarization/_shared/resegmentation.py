@@ -66,7 +66,7 @@ def resegment(
     ]
     costs = np.full(len(labels), settings.change_penalty)
     costs[frames.edges[1:-1]] = settings.pause_penalty
-    kept = np.full(len(labels), -1)
+    kept = np.full(len(labels), -1, dtype=np.int32)
     while True:
         bids = likelihoods(features, mixtures)
         bids = bids if values is None else _copy_blocks(bids, values, frames)

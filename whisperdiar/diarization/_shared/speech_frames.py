@@ -38,10 +38,12 @@ class SpeechFrames:
         pieces = []
         for region in regions:
             first = min(math.floor(region.start / hop + 0.5), n_frames - 1)
-            pieces.append(np.arange(first, max(first + 1, min(math.floor(region.end / hop + 0.5), n_frames))))
-        edges = np.cumsum([0, *(len(piece) for piece in pieces)])
-        numbers = np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
-        return cls(regions, numbers.astype(np.int64), edges.astype(np.int64), hop)
+            pieces.append((first, max(first + 1, min(math.floor(region.end / hop + 0.5), n_frames))))
+        edges = np.cumsum([0, *(last - first for first, last in pieces)])
+        numbers = np.empty(int(edges[-1]), dtype=np.int64)
+        for (first, last), at in zip(pieces, edges.tolist(), strict=False):
+            numbers[at : at + last - first] = np.arange(first, last)
+        return cls(regions, numbers, edges.astype(np.int64), hop)
 
     def __len__(self) -> int:
         return len(self.numbers)

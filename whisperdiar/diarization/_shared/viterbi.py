@@ -30,7 +30,7 @@ def decode(likelihoods: Iterable[Array], costs: Array, *, n_states: int) -> Labe
     """
     n_frames = len(costs)
     entered = np.zeros((n_frames, n_states), dtype=bool)
-    source = np.zeros(n_frames, dtype=np.int64)
+    source = np.zeros(n_frames, dtype=np.int32)
     scores = np.zeros(n_states)
     t = 0
     for block in likelihoods:
@@ -51,7 +51,7 @@ def decode(likelihoods: Iterable[Array], costs: Array, *, n_states: int) -> Labe
     return path
 
 
-def pin_states(blocks: Iterable[Array], kept: Labels) -> Iterator[Array]:
+def pin_states(blocks: Iterable[Array], kept: NDArray[np.integer]) -> Iterator[Array]:
     """The likelihoods, with every frame that is `kept` for a state (not -1) out of reach of the others."""
     first = 0
     for block in blocks:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, current_parts, no_progress
 from whisperdiar.diarization.pyannote import files as _pyannote_files
 from whisperdiar.diarization.pyannote import pipeline
 from whisperdiar.diarization.pyannote.activity import observe
+from whisperdiar.diarization.pyannote.parts import keep_batches
 from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError, describe_error
 from whisperdiar.frameworks.pyannote import EXTRA, silence_pyannote
 from whisperdiar.frameworks.torch import (
@@ -131,6 +132,7 @@ class Backend(TorchBackend[PyannoteSettings, Any]):
                 limit_cpu_threads(self.runtime.threads),
                 translate_memory_errors("pyannote", remedy=remedy),
                 observe(loaded) as watch,
+                keep_batches(loaded, current_parts()),
             ):
                 answer = loaded(_waveform(audio), hook=_make_hook(progress), **_bounds(speakers))
         except WhisperdiarError:
