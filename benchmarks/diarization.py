@@ -10,6 +10,8 @@ result, the diarization error rate with its parts (missed speech, false alarm, c
 scored) as pyannote.metrics counts them, and how many times faster than real time the diarizer is: seconds of
 recording per second of processor time of this process on one thread, decoding and speech detection left out, the
 best of --repeat runs. Totals pool the parts of the recordings whose names begin with the same letters, then of all.
+Nobody can count somebody who is never heard alone: the last lines tell the right counts by how many seconds the one is
+heard alone who is heard so least.
 
 With `--stream` a diarizer that hears streams gets the sound in pieces of half a second, with the times of `whisperdiar
 live`, and its turns are scored as they were settled.
@@ -61,6 +63,7 @@ GROUPS = {
 RATE_HZ = 16_000
 PIECE_S = 0.5
 """Sound of a stream comes in such pieces."""
+LEAST_ALONE_S = (0.0, 2.0, 5.0)
 _NO_SOUND = (".json", ".rttm", ".stm", ".txt", ".tsv", ".uem")
 
 
@@ -141,6 +144,17 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def least_alone(turns: Sequence[Turn]) -> float:
+    """Seconds in which the one speaks and nobody else who does so least; 0 without turns."""
+    speakers = sorted({turn.speaker for turn in turns})
+    n_frames = round(100 * max((turn.end for turn in turns), default=0.0))
+    frames = np.zeros((len(speakers), n_frames), dtype=bool)
+    for turn in turns:
+        frames[speakers.index(turn.speaker), round(turn.start * 100) : round(turn.end * 100)] = True
+    alone = frames & (frames.sum(axis=0) == 1)
+    return float(alone.sum(axis=1).min(initial=n_frames)) / 100
+
+
 def load_recording(
     sound: Path, reference: Path, kind: str, *, channels: bool
 ) -> tuple[Audio, tuple[Turn, ...], tuple[Span, ...]]:
@@ -192,6 +206,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
             parts = score(turns, found.turns, scored_part(path.with_suffix(".uem"), audio))
             n_found = len(found.speakers)
             rows[name] = {"parts": parts, "right": n_found == n_speakers, "s": audio.duration, "cpu_s": best}
+            rows[name]["least_alone_s"] = least_alone(turns)
             speed = f"{audio.duration / max(best, 1e-9):.0f}"
             print(line(name, parts, f"{n_speakers:>8} ({n_found}){speed:>19}"), flush=True)
     return {"recordings": rows, "peak_mib": memory.peak}
@@ -206,6 +221,15 @@ def print_pooled(rows: dict[str, dict[str, Any]]) -> None:
     for key in [*sorted({group(name) for name in rows}), ""]:
         mine = [row["parts"] for name, row in rows.items() if not key or group(name) == key]
         print(line(f"pooled {key}*" if key else "pooled all", {part: sum(p[part] for p in mine) for part in PARTS}, ""))
+
+
+def print_counts(rows: dict[str, dict[str, Any]]) -> None:
+    """Right counts by how long the one is heard alone who is heard so least."""
+    for low, high in itertools.pairwise((*LEAST_ALONE_S, float("inf"))):
+        mine = [row["right"] for row in rows.values() if low <= row["least_alone_s"] < high]
+        if mine:
+            until = f" to {high:g}" if high < float("inf") else " or more"
+            print(f"everybody alone for {low:g}{until} s: {sum(mine)} of {len(mine)} counts right")
 
 
 def tabulate(chosen: argparse.Namespace) -> None:
@@ -286,6 +310,7 @@ def main() -> int:
     print(f"{'recording':<26}{'DER %':>7}{'missed':>8}{'alarm':>8}{'conf.':>8}  speakers (found)  times real time")
     found = measure(chosen)
     print_pooled(found["recordings"])
+    print_counts(found["recordings"])
     if chosen.json:
         chosen.json.write_text(json.dumps(found), "utf-8")
     return 0 if found["recordings"] else 1

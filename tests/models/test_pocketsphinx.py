@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.kept_parts import check_kills
 from whisperdiar import Pipeline, load
 from whisperdiar.asr._shared.refinement import NO_WORDS
 from whisperdiar.asr.pocketsphinx import Backend
@@ -72,6 +73,11 @@ def errors(reference: list[str], hypothesis: list[str]) -> int:
         for j, two in enumerate(hypothesis, 1):
             diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (one != two))
     return row[-1]
+
+
+def test_a_killed_run_goes_on_with_its_pieces(audio, backend, tmp_path):
+    part, small = audio.crop(Span(0.0, 5.0)), backend.reconfigure(PocketSphinxSettings(max_chunk=2.5))
+    assert check_kills(lambda: small.transcribe(part, speech=[Span(0.0, 5.0)]), tmp_path, most=1) == 1
 
 
 def test_words_of_the_sample_are_found(result, reference):

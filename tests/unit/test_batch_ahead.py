@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.sounds import NANO, SAMPLES
+from tests.media_files import write_wav
+from tests.sounds import NANO, RATE_HZ, SAMPLES
+from whisperdiar import load
 from whisperdiar.asr.whisper.decoding import Decoder
 from whisperdiar.batch import ahead, pools
 from whisperdiar.batch.ahead import work_off, works_ahead
@@ -158,6 +161,21 @@ def test_the_bytes_are_those_of_one_after_another(
         assert not any("from the cache" in text for item in found.values() for text in item.notes) or again
         assert len(where) == (0 if again else n_batches), "nothing is recognised twice"
         assert ("whisperdiar-beside" in where) is not bool(again)
+
+
+@pytest.mark.model
+def test_what_was_heard_of_another_file_is_not_taken(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"model": NANO[1], "vad": "none", "diarizer": "none", "language": "en", "threads": 1}
+    settings["offline"] = True
+    path = tmp_path / "talk.wav"
+    worker, talk = Transcriber(settings), load(SAMPLES / "standup.mp4", end=12.0).samples
+    write_wav(path, talk[:, : 6 * RATE_HZ])
+    parts = worker.recognise(task(1, str(path)))
+    assert parts
+    write_wav(path, talk[:, 6 * RATE_HZ :])
+    found = worker.work(replace(task(1, str(path)), parts=parts))
+    assert found.made == Transcriber(settings).work(task(1, str(path))).made
+    assert worker.recognise(task(2, "memory://bucket/talk.wav")) == {}, "it would be fetched twice"
 
 
 class Process:

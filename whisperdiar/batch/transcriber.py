@@ -15,7 +15,7 @@ from whisperdiar.assembly import check_request
 from whisperdiar.batch.ahead import works_ahead
 from whisperdiar.batch.places import is_url, open_source
 from whisperdiar.batch.tasks import MemoryParts, Outcome, StageClock, Task, WorkSettings
-from whisperdiar.cache.identity import hash_content, identify_sound
+from whisperdiar.cache.identity import FileState, hash_content, identify_sound
 from whisperdiar.cache.stages import Lookup
 from whisperdiar.contracts import DivisibleTranscriber, Division, Progress, keep_parts, no_progress
 from whisperdiar.errors import (
@@ -98,6 +98,7 @@ class Transcriber:
     def _start(self) -> None:
         self._opened: OpenPipeline | None = None
         self._identifier: Identifier | None = None
+        self._heard: dict[int, FileState] = {}
         self._warned: list[str] = []
         self._informed: list[str] = []
 
@@ -219,7 +220,7 @@ class Transcriber:
         clock = StageClock(progress)
         begun = time.monotonic()
         try:
-            with open_source(task.source) as path, _using(task.parts):
+            with open_source(task.source) as path, _using(self._take_parts(task)):
                 if task.must_be_whole and self.settings.part.end is not None:
                     _read_to_its_end(path, self.settings.part)
                 (result,) = self.load().transcribe_all(
@@ -247,17 +248,21 @@ class Transcriber:
         return self._opened is not None and works_ahead(self._opened.load())
 
     def recognise(self, task: Task, *, progress: Progress = no_progress) -> dict[str, bytes]:
-        """What detector and recogniser compute for a task, as parts of the work on it; nothing where the cache has it.
+        """What detector and recogniser compute for a task, as parts of the work on it.
+
+        Nothing where the cache has it, or the recording would have to be fetched twice.
 
         Raises:
+            OSError: the recording is not there.
             WhisperdiarError: the recording cannot be read, or a backend cannot run.
         """
         pipeline = self.load().load()
         transcriber, kept = pipeline.transcriber, MemoryParts()
-        if transcriber is None:
+        if transcriber is None or is_url(task.source):
             return {}
+        self._heard[task.number] = FileState.of(task.source)
         audio = self._read(task)
-        if pipeline.cache is not None and not is_url(task.source):
+        if pipeline.cache is not None:
             content = hash_content(task.source, pipeline.cache.folder)
             audio = replace(audio, identity=identify_sound(content, **asdict(self.settings.part), channels="mono"))
         session = Lookup(pipeline.cache)
@@ -273,6 +278,11 @@ class Transcriber:
                 progress=progress,
             )
         return kept.found
+
+    def _take_parts(self, task: Task) -> Mapping[str, bytes]:
+        """What was computed of a recording already; nothing where it has changed since `recognise` heard it."""
+        heard = self._heard.pop(task.number, None)
+        return task.parts if heard is None or heard == FileState.of(task.source) else {}
 
     def divide(self, task: Task, *, longer_than_s: float, seconds: float) -> tuple[Division | None, dict[str, bytes]]:
         """How the recognition of a long recording can be shared out, and what was computed to tell.

@@ -6,7 +6,9 @@ six of clear synthetic speech, one in three of read speech. One process takes a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from typing import ClassVar
 
@@ -14,7 +16,7 @@ import numpy as np
 
 from whisperdiar.asr._shared.chunking import cut_pieces, find_quietest
 from whisperdiar.asr.pocketsphinx.engine import FRAME_S, LocalDecoder, SphinxWord, decode_all
-from whisperdiar.contracts import LoadingBackend, Progress, check_sample_rate, no_progress
+from whisperdiar.contracts import LoadingBackend, Progress, check_sample_rate, current_parts, no_progress
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import PocketSphinxSettings
 from whisperdiar.system.machine import usable_cores
@@ -90,16 +92,33 @@ class Backend(LoadingBackend[PocketSphinxSettings, LocalDecoder]):
         ]
         words: list[Word] = []
         if pieces:
-            utterances = [partial(_utterance, audio, piece) for piece in pieces]
-            decoded = decode_all(utterances, n_processes=self._n_processes(pieces), local=self._require())
-            for done, (piece, found) in enumerate(zip(pieces, decoded, strict=True), start=1):
+            for done, (piece, found) in enumerate(self._decode(audio, pieces), start=1):
                 words.extend(_word(item, piece) for item in found)
                 progress("asr", done / len(pieces))
         return Transcription("en", None, tuple(words))
 
+    def _decode(self, audio: Audio, pieces: Sequence[Span]) -> Iterator[tuple[Span, list[SphinxWord]]]:
+        """The words of each piece, in order: kept by an earlier run, or heard now, and kept."""
+        parts = current_parts()
+        kept = {} if parts is None else {piece: parts.find(_key(piece)) for piece in pieces}
+        left = [piece for piece in pieces if kept.get(piece) is None]
+        utterances = [partial(_utterance, audio, piece) for piece in left]
+        n_processes = self._n_processes(left) if left else 1
+        with closing(decode_all(utterances, n_processes=n_processes, local=self._require())) as heard:
+            for piece in pieces:
+                data = kept.get(piece)
+                found = next(heard) if data is None else [SphinxWord(*item) for item in json.loads(data)]
+                if parts is not None and data is None:
+                    parts.keep(_key(piece), json.dumps(found).encode())
+                yield piece, found
+
     def _n_processes(self, pieces: Sequence[Span]) -> int:
         allowed = min(self.runtime.threads or usable_cores(), _MOST_PROCESSES)
         return max(1, min(allowed, len(pieces), int(total_duration(pieces) / _WORTH_A_PROCESS_S)))
+
+
+def _key(piece: Span) -> str:
+    return f"piece {piece.start!r} {piece.end!r}"
 
 
 def _utterance(audio: Audio, piece: Span) -> bytes:

@@ -14,7 +14,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,7 +122,7 @@ class _RemoteDecoder:
 
 def decode_all(
     utterances: Sequence[Callable[[], bytes]], *, n_processes: int, local: LocalDecoder
-) -> Iterator[list[SphinxWord]]:
+) -> Generator[list[SphinxWord], None, None]:
     """The words of each utterance, in the order given.
 
     Args:
