@@ -13,6 +13,9 @@ best of --repeat runs. Totals pool the parts of the recordings whose names begin
 Nobody can count somebody who is never heard alone: the last lines tell the right counts by how many seconds the one is
 heard alone who is heard so least.
 
+With `--stream` a diarizer that hears streams gets the sound in pieces of half a second, with the times of `whisperdiar
+live`, and its turns are scored as they were settled.
+
 `--table` measures several diarizers, each in a process of its own, with reference speech and with silero's, and prints
 one row for each. `--hours` says the recordings one after another, over and over, until they last so long, and prints
 the speed and the peak of memory that the diarizer itself takes; the sound is mapped from a file and does not count.
@@ -44,10 +47,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.scoring import PARTS, score
 from whisperdiar import load
 from whisperdiar.formats import rttm
-from whisperdiar.options import Runtime
+from whisperdiar.options import LiveOptions, Runtime
 from whisperdiar.registry import load as load_backend
 from whisperdiar.registry import settings_from_text
-from whisperdiar.types import ANY_SPEAKERS, Audio, Span, SpeakerCount, Turn, merge_spans
+from whisperdiar.types import ANY_SPEAKERS, Audio, Diarization, Span, SpeakerCount, Turn, merge_spans
 
 GROUPS = {
     "near": ("sim*",),
@@ -58,6 +61,8 @@ GROUPS = {
 }
 """Rows of recordings that are pooled in a table, by the beginning of their names."""
 RATE_HZ = 16_000
+PIECE_S = 0.5
+"""Sound of a stream comes in such pieces."""
 LEAST_ALONE_S = (0.0, 2.0, 5.0)
 _NO_SOUND = (".json", ".rttm", ".stm", ".txt", ".tsv", ".uem")
 
@@ -130,6 +135,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="setting of the diarizer")
     parser.add_argument("--regions", choices=("reference", "silero", "energy"), default="reference")
     parser.add_argument("--only", nargs="+", default=["*"], metavar="PATTERN", help="names of recordings")
+    parser.add_argument("--stream", action="store_true", help="let the sound come, as live")
     parser.add_argument("--count-given", action="store_true", help="tell the diarizer the number of speakers")
     parser.add_argument("--repeat", type=int, default=3, help="runs, of which the fastest is stated")
     parser.add_argument("--table", nargs="+", metavar="NAME[:KEY=VALUE…]", help="one row for each diarizer")
@@ -158,6 +164,22 @@ def load_recording(
     return audio, turns, regions(kind, audio, turns)
 
 
+def hear_stream(diarizer: Any, audio: Audio, speech: Sequence[Span], speakers: SpeakerCount) -> Diarization:
+    """What a stream says of speakers, with the times of `whisperdiar live`."""
+    live = LiveOptions()
+    diarizer.prepare()
+    stream = diarizer.stream(
+        speakers=speakers, delay=live.speaker_delay, patience=live.speaker_patience, new_speaker=live.new_speaker
+    )
+    sound, size = audio.mono, round(PIECE_S * audio.sample_rate)
+    for first in range(0, len(sound), size):
+        now = min(first + size, len(sound)) / audio.sample_rate
+        until = max((min(span.end, now) for span in speech if span.start < now), default=0.0)
+        stream.feed(sound[first : first + size], speech_until=until)
+    stream.settle()
+    return Diarization(audio.recording_id, stream.turns(0.0))
+
+
 def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     """Parts, counts, seconds of each recording, and the peak of memory of one diarizer; prints what it finds."""
     backend = load_backend("diarization", chosen.diarizer)
@@ -176,7 +198,10 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
             best = float("inf")
             for _ in range(chosen.repeat):
                 begun = time.process_time()
-                found = diarizer.diarize(audio, speech=speech, speakers=asked)
+                if chosen.stream:
+                    found = hear_stream(diarizer, audio, speech, asked)
+                else:
+                    found = diarizer.diarize(audio, speech=speech, speakers=asked)
                 best = min(best, time.process_time() - begun)
             parts = score(turns, found.turns, scored_part(path.with_suffix(".uem"), audio))
             n_found = len(found.speakers)
