@@ -89,6 +89,8 @@ def _to_files(
     folders = [item for item in outputs if _is_folder(item)]
     named = [item for item in outputs if not _is_folder(item)]
     if named and len(inputs) > 1:
+        for path in inputs:  # a value that was taken for an input is told as what it is
+            check_exists(path)
         raise InvalidOption(
             _("-o {named}: {n_inputs} inputs need a folder, such as -o transcripts/").format(
                 named=named[0], n_inputs=len(inputs)

@@ -403,8 +403,11 @@ class OnlineDiarization:
         until: float,
         now: float,
     ) -> None:
-        """What the windows tell of the speakers, up to `until` for good; spans, those of the stretches, count from `origin`
-        on."""
+        """What the windows tell of the speakers, up to `until` for good.
+
+        Args:
+            spans: of the stretches, in seconds from `origin` on; `labels` are theirs.
+        """
         kept = [index for index, label in enumerate(labels) if label != _UNKNOWN]
         self._open = []
         if kept:
