@@ -108,3 +108,11 @@ def test_progress_as_json_comes_from_the_command(cli: Cli, two: list[Path]) -> N
     begun = [Path(item["recording"]).name for item in events if item["event"] == "begin"]
     assert begun == ["a.wav", "b.wav"]
     assert any(item["event"] == "progress" and item["stage"] == "vad" and item["fraction"] == 1.0 for item in events)
+
+
+def test_an_input_that_is_not_there_is_told_before_the_folder_that_several_need(cli: Cli, short: Path) -> None:
+    """Such as a folder of a model that is misspelt, behind an option whose value may be left out."""
+    missing = cli(short, "--separate-overlap", "/no/such", "-o", "out.json")
+    assert (missing.code, len(missing.complaints)) == (1, 1)
+    assert "/no/such: no such file" in missing.complaints[0]
+    assert "2 inputs need a folder" in cli(short, short, "-o", "out.json").err

@@ -14,6 +14,7 @@ from whisperdiar.cli.console import is_terminal
 from whisperdiar.cli.option import is_typed
 from whisperdiar.errors import InvalidOption, MediaError
 from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes, writable_by_name
+from whisperdiar.media import check_recording
 from whisperdiar.options import SubtitleOptions
 from whisperdiar.outputs import STDOUT, Target, check_outputs, clips_left, name_outputs, select_unfinished
 from whisperdiar.text.messages import _
@@ -89,8 +90,9 @@ def _to_files(
     folders = [item for item in outputs if _is_folder(item)]
     named = [item for item in outputs if not _is_folder(item)]
     if named and len(inputs) > 1:
-        for path in inputs:  # a value that was taken for an input is told as what it is
-            check_exists(path)
+        for path in inputs:  # a name that is misspelt, or the value of an option that was taken for an input
+            if not path.exists():
+                check_recording(path)
         raise InvalidOption(
             _("-o {named}: {n_inputs} inputs need a folder, such as -o transcripts/").format(
                 named=named[0], n_inputs=len(inputs)
