@@ -10,6 +10,11 @@ result, the diarization error rate with its parts (missed speech, false alarm, c
 scored) as pyannote.metrics counts them, and how many times faster than real time the diarizer is: seconds of
 recording per second of processor time of this process on one thread, decoding and speech detection left out, the
 best of --repeat runs. Totals pool the parts of the recordings whose names begin with the same letters, then of all.
+Nobody can count somebody who is never heard alone: the last lines tell the right counts by how many seconds the one is
+heard alone who is heard so least.
+
+With `--stream` a diarizer that hears streams gets the sound in pieces of half a second, with the times of `whisperdiar
+live`, and its turns are scored as they were settled.
 
 `--table` measures several diarizers, each in a process of its own, with reference speech and with silero's, and prints
 one row for each. `--hours` says the recordings one after another, over and over, until they last so long, and prints
@@ -42,10 +47,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.scoring import PARTS, score
 from whisperdiar import load
 from whisperdiar.formats import rttm
-from whisperdiar.options import Runtime
+from whisperdiar.options import LiveOptions, Runtime
 from whisperdiar.registry import load as load_backend
 from whisperdiar.registry import settings_from_text
-from whisperdiar.types import ANY_SPEAKERS, Audio, Span, SpeakerCount, Turn, merge_spans
+from whisperdiar.types import ANY_SPEAKERS, Audio, Diarization, Span, SpeakerCount, Turn, merge_spans
 
 GROUPS = {
     "near": ("sim*",),
@@ -56,6 +61,9 @@ GROUPS = {
 }
 """Rows of recordings that are pooled in a table, by the beginning of their names."""
 RATE_HZ = 16_000
+PIECE_S = 0.5
+"""Sound of a stream comes in such pieces."""
+LEAST_ALONE_S = (0.0, 2.0, 5.0)
 _NO_SOUND = (".json", ".rttm", ".stm", ".txt", ".tsv", ".uem")
 
 
@@ -127,12 +135,24 @@ def options() -> argparse.Namespace:
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="setting of the diarizer")
     parser.add_argument("--regions", choices=("reference", "silero", "energy"), default="reference")
     parser.add_argument("--only", nargs="+", default=["*"], metavar="PATTERN", help="names of recordings")
+    parser.add_argument("--stream", action="store_true", help="let the sound come, as live")
     parser.add_argument("--count-given", action="store_true", help="tell the diarizer the number of speakers")
     parser.add_argument("--repeat", type=int, default=3, help="runs, of which the fastest is stated")
     parser.add_argument("--table", nargs="+", metavar="NAME[:KEY=VALUE…]", help="one row for each diarizer")
     parser.add_argument("--hours", nargs="+", type=float, help="lengths for speed and memory")
     parser.add_argument("--json", type=Path, help="where the figures go as well")
     return parser.parse_args()
+
+
+def least_alone(turns: Sequence[Turn]) -> float:
+    """Seconds in which the one speaks and nobody else who does so least; 0 without turns."""
+    speakers = sorted({turn.speaker for turn in turns})
+    n_frames = round(100 * max((turn.end for turn in turns), default=0.0))
+    frames = np.zeros((len(speakers), n_frames), dtype=bool)
+    for turn in turns:
+        frames[speakers.index(turn.speaker), round(turn.start * 100) : round(turn.end * 100)] = True
+    alone = frames & (frames.sum(axis=0) == 1)
+    return float(alone.sum(axis=1).min(initial=n_frames)) / 100
 
 
 def load_recording(
@@ -142,6 +162,22 @@ def load_recording(
     audio = load(sound, channels="all" if channels else "mono")
     turns = rttm.loads(reference.read_text("utf-8"), tolerance=rttm.TOLERANT).turns
     return audio, turns, regions(kind, audio, turns)
+
+
+def hear_stream(diarizer: Any, audio: Audio, speech: Sequence[Span], speakers: SpeakerCount) -> Diarization:
+    """What a stream says of speakers, with the times of `whisperdiar live`."""
+    live = LiveOptions()
+    diarizer.prepare()
+    stream = diarizer.stream(
+        speakers=speakers, delay=live.speaker_delay, patience=live.speaker_patience, new_speaker=live.new_speaker
+    )
+    sound, size = audio.mono, round(PIECE_S * audio.sample_rate)
+    for first in range(0, len(sound), size):
+        now = min(first + size, len(sound)) / audio.sample_rate
+        until = max((min(span.end, now) for span in speech if span.start < now), default=0.0)
+        stream.feed(sound[first : first + size], speech_until=until)
+    stream.settle()
+    return Diarization(audio.recording_id, stream.turns(0.0))
 
 
 def measure(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -162,11 +198,15 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
             best = float("inf")
             for _ in range(chosen.repeat):
                 begun = time.process_time()
-                found = diarizer.diarize(audio, speech=speech, speakers=asked)
+                if chosen.stream:
+                    found = hear_stream(diarizer, audio, speech, asked)
+                else:
+                    found = diarizer.diarize(audio, speech=speech, speakers=asked)
                 best = min(best, time.process_time() - begun)
             parts = score(turns, found.turns, scored_part(path.with_suffix(".uem"), audio))
             n_found = len(found.speakers)
             rows[name] = {"parts": parts, "right": n_found == n_speakers, "s": audio.duration, "cpu_s": best}
+            rows[name]["least_alone_s"] = least_alone(turns)
             speed = f"{audio.duration / max(best, 1e-9):.0f}"
             print(line(name, parts, f"{n_speakers:>8} ({n_found}){speed:>19}"), flush=True)
     return {"recordings": rows, "peak_mib": memory.peak}
@@ -181,6 +221,15 @@ def print_pooled(rows: dict[str, dict[str, Any]]) -> None:
     for key in [*sorted({group(name) for name in rows}), ""]:
         mine = [row["parts"] for name, row in rows.items() if not key or group(name) == key]
         print(line(f"pooled {key}*" if key else "pooled all", {part: sum(p[part] for p in mine) for part in PARTS}, ""))
+
+
+def print_counts(rows: dict[str, dict[str, Any]]) -> None:
+    """Right counts by how long the one is heard alone who is heard so least."""
+    for low, high in itertools.pairwise((*LEAST_ALONE_S, float("inf"))):
+        mine = [row["right"] for row in rows.values() if low <= row["least_alone_s"] < high]
+        if mine:
+            until = f" to {high:g}" if high < float("inf") else " or more"
+            print(f"everybody alone for {low:g}{until} s: {sum(mine)} of {len(mine)} counts right")
 
 
 def tabulate(chosen: argparse.Namespace) -> None:
@@ -261,6 +310,7 @@ def main() -> int:
     print(f"{'recording':<26}{'DER %':>7}{'missed':>8}{'alarm':>8}{'conf.':>8}  speakers (found)  times real time")
     found = measure(chosen)
     print_pooled(found["recordings"])
+    print_counts(found["recordings"])
     if chosen.json:
         chosen.json.write_text(json.dumps(found), "utf-8")
     return 0 if found["recordings"] else 1

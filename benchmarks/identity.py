@@ -1,6 +1,7 @@
 """Measures identification over recordings with references: false names, missed names, questions.
 
-    python benchmarks/identity.py FOLDER… --voice-model campplus.onnx [--tune FOLDER…] [--telephone] [--cache DIR]
+    python benchmarks/identity.py FOLDER… --voice-model campplus.onnx [--tune FOLDER…] [--telephone] [--without-calls]
+                                  [--cache DIR]
 
 A FOLDER holds recordings NAME.flac with their turns NAME.rttm, in which a speaker has the same label everywhere
 (`benchmarks/conversations.py` builds such). For each case one recording is drawn, every person of the folder is known
@@ -45,6 +46,8 @@ from whisperdiar.people.matching import (
 HEARD_CHUNKS = (1, 2, 4, 12)
 """Of 5 seconds each."""
 MOST_S = 60.0
+CALLS = 3
+"""Every third recording of `conversations.py --telephone` is a call; their names tell the place."""
 KNOWN_SHARE = 0.5
 KINDS = {
     "named": ("known", "name", True),
@@ -211,6 +214,7 @@ def main() -> None:
     parser.add_argument("--voice-model", required=True)
     parser.add_argument("--tune", nargs="*", type=Path, default=[])
     parser.add_argument("--telephone", action="store_true")
+    parser.add_argument("--without-calls", action="store_true", help="leave out every third recording")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--cases", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=1)
@@ -230,6 +234,8 @@ def main() -> None:
         print(f"fitted: {fitted}")
         report("tuning", tuning, calibration)
     every = hear_all(given.folders)
+    if given.without_calls:
+        every = {key: heard for key, heard in every.items() if int(key[0].split("_")[1]) % CALLS}
     report("plain alone", draw_cases({k: v for k, v in every.items() if k[1] == "plain"}, given.cases, 2), calibration)
     if given.telephone:
         report("plain and telephone", draw_cases(every, given.cases, 3), calibration)

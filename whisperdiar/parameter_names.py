@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Any
 
 VARIABLE = "_WHISPERDIAR_SPEAKS"
 """Environment variable that the command line sets to `OPTIONS` while it works, so that its processes know."""
@@ -66,6 +67,15 @@ def name_parameters(message: str) -> str:
     """A message of the library as it is told: as it is on the command line, otherwise with parameters of Python."""
     if os.environ.get(VARIABLE) == OPTIONS or "-" not in message:
         return message
+    named = _name_in(message)
+    english: str | None = getattr(message, "english", None)
+    if english is None:
+        return named
+    bilingual: Any = type(message)  # whisperdiar.text.messages.Message: its English goes into files
+    return str(bilingual(named, _name_in(english)))
+
+
+def _name_in(message: str) -> str:
     parts, at = [], 0
     for command in _COMMAND.finditer(message):
         parts += [_replace(message[at : command.start()]), command[0]]

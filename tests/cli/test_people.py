@@ -212,9 +212,21 @@ def test_thresholds_are_set_by_recordings_of_ones_own(
     few = cli("speakers", "calibrate", tmp_path, *own)
     assert (few.code, len(few.complaints)) == (2, 1)
     assert "at least 3 people" in few.err
+    (tmp_path / "own" / "Nobody").mkdir()
+    (tmp_path / "own" / "Damaged").mkdir()
+    (tmp_path / "own" / "Damaged" / "notes.txt").write_text("no sound", "utf-8")
+    (tmp_path / "own" / "Quiet").mkdir()
+    wavfile.write(tmp_path / "own" / "Quiet" / "still.wav", 16_000, np.zeros(32_000, np.float32))
     done = cli("speakers", "calibrate", tmp_path / "own", *own)
     assert done.code == 0, done.err
     assert "5 people, 8 recordings" in done.err
+    told = [line for line in done.err.splitlines() if "left out" in line or "nobody is learnt" in line]
+    assert [name for name in ("Damaged", "Nobody", "Quiet") if any(name in line for line in told)] == [
+        "Damaged",
+        "Nobody",
+        "Quiet",
+    ]
+    assert len(told) == 3
     kept = json.loads((tmp_path / "people" / "calibration.json").read_text("utf-8"))["calibration"]
     assert 0.0 < kept["name_distance"] < 0.6
     assert kept["names"]

@@ -25,6 +25,7 @@ from whisperdiar.live import (
     SpeechStarted,
     WordsHeard,
 )
+from whisperdiar.live.recognition import UtteranceRecogniser
 from whisperdiar.options import NoSettings
 from whisperdiar.pipeline import Pipeline
 from whisperdiar.types import BackendInfo, Samples, Span, SpeakerCount, Turn
@@ -224,6 +225,27 @@ def test_long_speech_is_cut_and_nothing_is_heard_twice(pipeline: Pipeline, speec
     short = listen(pipeline, speech, [16_000], tmp_path, window=4.0)
     usual = listen(pipeline, speech, [16_000], tmp_path)
     assert len(short.words) == pytest.approx(len(usual.words), abs=6)
+
+
+def test_sound_that_comes_all_at_once_is_heard_in_steps(
+    pipeline: Pipeline, speech: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recogniser that gets half a minute at once leaves sentences out."""
+    steps: list[float] = []
+    recognise = UtteranceRecogniser._recognise
+
+    def watch(self: UtteranceRecogniser, used: Pipeline, tail: Any, spoken: Span, end: float) -> Any:
+        steps.append(end - max(self.until, self.start))
+        assert end - self.start <= LiveOptions().window + 4.2
+        return recognise(self, used, tail, spoken, end)
+
+    monkeypatch.setattr(UtteranceRecogniser, "_recognise", watch)
+    rng = np.random.default_rng(0)
+    # Somebody who makes no pause: utterances do not end.
+    sound = np.tile(speech[: 5 * 16_000], 5) + 0.001 * rng.normal(size=25 * 16_000).astype(np.float32)
+    listen(pipeline, sound, [len(sound)], tmp_path)
+    assert len(steps) >= 6
+    assert max(steps) <= 4.2
 
 
 def test_a_recogniser_that_fails_loses_no_sound(pipeline: Pipeline, speech: Samples, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from benchmarks.scoring import PARTS, score
 from tests.examples import by_night, few_by_day
 from tests.real_models import CPU, Said, hub_home, recording, speaker_networks, speech_in, whisper_folder, words_in
 from tests.sounds import ROOT, SAMPLES
+from tests.streams import hear_stream
 from training.whisper_nano.evaluate import reference
 from training.whisper_nano.scoring import score as score_words
 from whisperdiar import Audio, Diarization, SpeakerActivity, Turn, load
@@ -393,6 +394,22 @@ def test_one_command_writes_who_said_what_when(
     assert score_words(recording("ami_ES2003a").words, heard).word_error_rate <= 0.45
     assert "ready to begin" in (tmp_path / "talk.srt").read_text("utf-8").replace("\n", " ")
     assert len((tmp_path / "talk.rttm").read_text("utf-8").splitlines()) == len(transcript["turns"])
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("sample", "n_speakers", "bound"), [("walk", 3, 0.12), ("sim2", 3, 0.1)])
+def test_labels_of_a_stream_are_nearly_those_of_the_recording(sample: str, n_speakers: int, bound: float) -> None:
+    """Labels that never change once they are settled, a second behind the voice."""
+    if sample == "walk":
+        folder = SAMPLES / "natural"
+        audio, truth = load(folder / "walk.ogg", channels="mono"), rttm.loads((folder / "walk.rttm").read_text()).turns
+    else:
+        audio, truth = sound_of(sample), reference_of(sample)
+    found = hear_stream(diarizer("onnx"), audio.mono)
+    assert len({turn.speaker for turn in found}) == n_speakers
+    parts = score(truth, found, Span(0.0, audio.duration))
+    assert sum(parts[part] for part in PARTS[1:]) / parts["total"] < bound
+    assert parts["confusion"] / parts["total"] < bound / 3
 
 
 @pytest.mark.nightly

@@ -251,6 +251,48 @@ def test_who_says_next_to_nothing_is_another() -> None:
     assert len(diarize(audio, spans(turns), min_share=0.45, min_speech=0.5).speakers) == 3
 
 
+@pytest.mark.parametrize(("clustering", "threshold"), [("clr", "clr_threshold"), ("ilp", "ilp_distance")])
+def test_what_the_criterion_leaves_apart_is_joined_by_the_models_of_clusters(clustering: str, threshold: str) -> None:
+    audio, turns = three()
+    loose = dict.fromkeys(("neighbour_lambda", "cluster_lambda", "tolerance", "min_share"), 0.0)
+    loose |= {"joining_lambda": 0.0, "joining_tolerance": 0.0}
+    for rounds in (0, 2):
+        split = diarize(audio, spans(turns), **loose, rounds=rounds)
+        assert len(split.speakers) > 3
+        how = {**loose, "rounds": rounds, "clustering": clustering}
+        assert len(diarize(audio, spans(turns), **how, **{threshold: 1e6}).speakers) == 1
+        assert len(diarize(audio, spans(turns), SpeakerCount(2, 2), **how).speakers) == 2
+    fewer, more = ({**how, "rounds": 0, "background_gaussians": count, "relevance": 5.0} for count in (1, 64))
+    assert diarize(audio, spans(turns), **fewer).turns != diarize(audio, spans(turns), **more).turns
+    found = diarize(audio, spans(turns), **how, **{threshold: 1e6})
+    assert found.activity is not None
+    assert found.activity.speakers == found.speakers
+
+
+@pytest.mark.parametrize("clustering", ["clr", "ilp"])
+def test_clusters_that_the_criterion_got_right_stay(clustering: str) -> None:
+    audio, turns = three()
+    found = diarize(audio, spans(turns), clustering=clustering)
+    assert len(found.speakers) == 3
+    assert confused(turns, found) < 0.02
+
+
+@pytest.mark.parametrize("clustering", ["clr", "ilp"])
+@pytest.mark.parametrize("count", [ANY_SPEAKERS, SpeakerCount(3, 3)])
+def test_models_of_clusters_without_anything_to_model(clustering: str, count: SpeakerCount) -> None:
+    for audio in (silence(20.0), Audio(np.full((1, 160_000), 0.25, np.float32), RATE_HZ), noise(3.0)):
+        found = diarize(audio, [Span(0.0, 20.0)], count, clustering=clustering, rounds=0)
+        assert merge_spans(turn.span for turn in found.turns) == (Span(0.0, audio.duration),)
+
+
+def test_long_stretches_are_cut_before_they_are_clustered() -> None:
+    audio = load(SAMPLES / "standup.mp4", end=60.0)
+    loose = {"rounds": 0, "cluster_lambda": 0.3, "tolerance": 0.0, "neighbour_lambda": 0.0}
+    whole = diarize(audio, [Span(0.0, 60.0)], **loose)
+    assert len(diarize(audio, [Span(0.0, 60.0)], **loose, longest_stretch=4.0).turns) > len(whole.turns)
+    assert diarize(audio, [Span(0.0, 60.0)], **loose, longest_stretch=60.0).turns == whole.turns
+
+
 def test_a_preset_stands_for_several_settings_and_gives_way_to_one_that_is_named() -> None:
     lium = settings_from_text(Backend, {"preset": "broadcast", "cluster_lambda": "2.5"})
     assert lium == BicSettings(**{**BicSettings.presets["broadcast"], "cluster_lambda": 2.5})
@@ -322,6 +364,12 @@ def test_clusters_depend_on_what_voices_are_told_apart_by() -> None:
     "changes",
     [
         {"criterion": "aic"},
+        {"clustering": "kmeans"},
+        {"background_gaussians": 0},
+        {"clr_threshold": -0.1},
+        {"ilp_distance": float("nan")},
+        {"relevance": -1.0},
+        {"longest_stretch": -1.0},
         {"coefficients": 1},
         {"voice_coefficients": 1},
         {"gaussians": 0},

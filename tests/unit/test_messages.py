@@ -7,11 +7,12 @@ import pickle
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import fallback_notes, remove_folders
+from whisperdiar.parameter_names import name_parameters
 from whisperdiar.registry import STAGES, available, load
 from whisperdiar.text import messages
 from whisperdiar.text.messages import Message, _, join, make_english, ngettext, to_english
@@ -35,13 +36,17 @@ def test_values_are_never_formats(value):
 
 
 @given(st.text())
+@example("-")
+@example("--asr")  # named as a parameter of Python
 def test_english_survives_an_error_a_join_and_another_message(value):
     inner = FormatError(_(_KNOWN).format(path=value))
     outer = _("whisperdiar: error: {message}").format(message=inner)
-    assert str(outer) == f"whisperdiar: ошибка: {value}: это папка; укажите имя файла"
-    assert to_english(outer) == f"whisperdiar: error: {value}: this is a folder; give the name of a file"
+    russian = name_parameters(f"{value}: это папка; укажите имя файла")
+    english = name_parameters(f"{value}: this is a folder; give the name of a file")
+    assert str(outer) == f"whisperdiar: ошибка: {russian}"
+    assert to_english(outer) == f"whisperdiar: error: {english}"
     both = join("; ", (str(inner), "x"))
-    assert to_english(both) == f"{value}: this is a folder; give the name of a file; x"
+    assert to_english(both) == f"{english}; x"
 
 
 def test_pickle_keeps_both_languages():

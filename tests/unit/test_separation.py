@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,16 @@ def test_where_separation_makes_it_worse_the_words_of_the_mixture_stay() -> None
     assert not found.separated
 
 
+def test_a_stream_of_doubtful_or_hurried_words_is_not_believed() -> None:
+    said = ["you", "know", "what", "we", "will", "enter"]
+    calm = {"A": [word(1.0 + 0.3 * number, text, 0.8) for number, text in enumerate(said)]}
+    assert choose_words([], calm).separated == {"A"}
+    hurried = {"A": [Word(Span(1 + 0.1 * n, 1.1 + 0.1 * n), f" {text}", 0.8) for n, text in enumerate(said)]}
+    assert not choose_words([], hurried).separated
+    doubtful = {"A": [replace(item, probability=0.45) for item in calm["A"]]}
+    assert not choose_words([], doubtful).separated
+
+
 def test_a_word_of_the_mixture_goes_to_the_speaker_in_whose_stream_it_is() -> None:
     mixture = [word(1.0, "red", 0.9, "A"), word(1.5, "no", 0.99, "A"), word(1.9, "way", 0.99, "A")]
     streams = {"A": [word(1.0, "red", 0.95)], "B": [word(1.5, "no", 0.8), word(1.9, "way", 0.8)]}
@@ -125,7 +136,7 @@ def test_a_voice_that_leaks_into_the_other_stream_is_kept_once() -> None:
 def test_a_run_that_the_mixture_has_of_the_louder_speaker_is_a_leak() -> None:
     mixture = [word(at, text, 0.9, "A") for at, text in ((1.0, "about"), (1.4, "that"), (1.8, "now"))]
     leaked = {
-        "A": [word(1.0, "a", 0.4)],
+        "A": [word(1.0, "a", 0.6)],
         "B": [*(word(w.start, w.text.strip(), 0.8) for w in mixture), word(2.2, "yes", 0.8)],
     }
     of_the_louder = choose_words(mixture, leaked, find_louder=lambda _: "A").words

@@ -180,7 +180,7 @@ def test_snapped_words_stay_in_order_and_apart(edges: list[int], seed: int, n_fr
     texts = [" " + "word" * (1 + (seed + number) % 4) for number in range(len(spans))]
     snapped = snap_spans(spans, times, levels, frame_s=0.01)
     assert all(span.start <= new.start <= new.end <= span.end for span, new in zip(spans, snapped, strict=True))
-    fitted = fit_spans(snapped, texts, times, levels, frame_s=0.01)
+    fitted = fit_spans(snapped, texts, times, levels, hiss=levels, frame_s=0.01)
     assert all(before.end <= after.start for before, after in pairwise(fitted))
     for span, new, text in zip(snapped, fitted, texts, strict=True):
         assert new.start <= new.end
@@ -206,15 +206,17 @@ def test_a_word_leaves_the_filler_before_it_where_it_is_too_long() -> None:
     levels[20:50] = -25.0  # "um", which the recogniser left out
     levels[50:60] = -50.0
     levels[60:90] = -20.0
-    (short,) = fit_spans([Span(0.2, 0.9)], [" these"], times, levels, frame_s=0.01)
+    (short,) = fit_spans([Span(0.2, 0.9)], [" these"], times, levels, hiss=levels, frame_s=0.01)
     assert short.start == pytest.approx(0.595)
     assert short.end == pytest.approx(0.9)
     long = Span(0.2, 0.9)
-    assert fit_spans([long], [" straightforward"], times, levels, frame_s=0.01) == [long]
-    (number,) = fit_spans([long], [" 5000"], times, levels, frame_s=0.01)  # five thousand
+    assert fit_spans([long], [" straightforward"], times, levels, hiss=levels, frame_s=0.01) == [long]
+    hiss = np.where(levels == -50.0, -30.0, levels - 20.0)  # a sibilant in the middle, which is no pause
+    assert fit_spans([long], [" these"], times, levels, hiss=hiss, frame_s=0.01) == [long]
+    (number,) = fit_spans([long], [" 5000"], times, levels, hiss=levels, frame_s=0.01)  # five thousand
     assert number == long
     levels[50:60] = -30.0  # 5 dB are no pause
-    assert fit_spans([long], [" these"], times, levels, frame_s=0.01) == [long]
+    assert fit_spans([long], [" these"], times, levels, hiss=levels, frame_s=0.01) == [long]
 
 
 def test_slow_speech_has_no_fillers() -> None:
@@ -224,21 +226,23 @@ def test_slow_speech_has_no_fillers() -> None:
     for number in range(7):
         levels[100 * number + 20 : 100 * number + 90] = -20.0
         levels[100 * number + 50 : 100 * number + 60] = -50.0  # each word has a stop in it
-    assert fit_spans(spans, [" these"] * 7, times, levels, frame_s=0.01) == spans
+    assert fit_spans(spans, [" these"] * 7, times, levels, hiss=levels, frame_s=0.01) == spans
 
 
 def test_a_word_goes_on_through_its_own_sound_up_to_the_next_one() -> None:
     times = (np.arange(200) + 0.5) * 0.01
     levels = np.full(200, -70.0)
     levels[30:72] = -20.0
-    (alone,) = fit_spans([Span(0.4, 0.6)], [" group."], times, levels, frame_s=0.01)
+    (alone,) = fit_spans([Span(0.4, 0.6)], [" group."], times, levels, hiss=levels, frame_s=0.01)
     assert alone.start == pytest.approx(0.3)
     assert alone.end == pytest.approx(0.72)
-    first, second = fit_spans([Span(0.4, 0.6), Span(0.65, 0.7)], [" a", " group."], times, levels, frame_s=0.01)
+    first, second = fit_spans(
+        [Span(0.4, 0.6), Span(0.65, 0.7)], [" a", " group."], times, levels, hiss=levels, frame_s=0.01
+    )
     assert first.end == pytest.approx(0.65)
     assert second.end == pytest.approx(0.72)
     jump = np.where(times > 0.65, times + 5.0, times)  # a pause that the recogniser did not hear
-    (before,) = fit_spans([Span(0.4, 0.6)], [" group."], jump, levels, frame_s=0.01)
+    (before,) = fit_spans([Span(0.4, 0.6)], [" group."], jump, levels, hiss=levels, frame_s=0.01)
     assert before.end == pytest.approx(0.65)
 
 

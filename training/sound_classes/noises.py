@@ -13,7 +13,10 @@ Samples = NDArray[np.float32]
 RATE_HZ = 16_000
 KINDS = {
     "train": ("white", "shaped", "shaped", "hum", "traffic", "clicks", "room", "babble", "typing", "motor", "crackle"),
-    "report": ("brown", "band", "rain", "wind", "fan", "babble", "steps", "pink"),
+    "report": (
+        *("brown", "band", "rain", "wind", "fan", "babble", "steps", "pink"),
+        *("appliance", "ventilator", "transformer", "compressor"),
+    ),
 }
 
 
@@ -71,6 +74,46 @@ def _run_motor(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return np.asarray(tones * (0.7 + 0.3 * _wander(n, 10.0, rng)) + rng.uniform(0.3, 3.0) * _colour(n, 1.0, rng))
 
 
+def _hum_steadily(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """An appliance on the mains: any of fifty harmonics, some far stronger than others, steady, over hardly any noise.
+
+    A room sounds like that at night, and like nothing else does it resemble a held chord.
+    """
+    time = np.arange(n) / RATE_HZ
+    base = float(rng.choice([50.0, 60.0, 100.0, 120.0])) * rng.uniform(0.999, 1.001)
+    tones = np.zeros(n)
+    for k in range(1, int(rng.integers(6, 51))):
+        if rng.random() < 0.6:
+            level = 10 ** (rng.normal(0.0, 10.0) / 20) / k ** rng.uniform(0.3, 1.5)
+            sway = 1 + rng.uniform(0.0, 0.3) * np.sin(2 * np.pi * rng.uniform(0.05, 2.0) * time + rng.uniform(0, 6))
+            tones += level * sway * np.sin(2 * np.pi * base * k * time + rng.uniform(0, 6))
+    noise = _colour(n, rng.uniform(0.0, 2.0), rng)
+    under = 10 ** (-rng.uniform(0.0, 35.0) / 20)
+    return np.asarray(tones / max(1e-9, float(tones.std())) + under * noise / max(1e-9, float(noise.std())))
+
+
+def _ventilate(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A fan: noise of air with the tones of its blades, which wander as its speed does; two of them at times."""
+    sound = _shape(n, rng)
+    sound /= max(1e-9, float(sound.std()))
+    for _fan in range(int(rng.integers(1, 3))):
+        speed = rng.uniform(20, 400) * (1 + rng.uniform(0.0, 0.04) * (_wander(n, rng.uniform(0.05, 0.5), rng) - 0.5))
+        phase = 2 * np.pi * np.cumsum(speed) / RATE_HZ
+        harmonics = [np.sin(k * phase + rng.uniform(0, 6)) * rng.uniform(0, 1) / k**0.7 for k in range(1, 13)]
+        tones = np.sum(harmonics, axis=0)
+        sound += 10 ** (rng.uniform(-15, 8) / 20) * tones / max(1e-9, float(tones.std()))
+    return np.asarray(sound)
+
+
+def _beat(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A transformer or a compressor that was not trained on: partials that are no harmonics of one tone, and beat."""
+    time = np.arange(n) / RATE_HZ
+    hz = rng.uniform(40, 1500, int(rng.integers(4, 20)))
+    tones = [rng.uniform(0.1, 1) * np.sin(2 * np.pi * tone * time + rng.uniform(0, 6)) for tone in hz]
+    near = [rng.uniform(0.1, 1) * np.sin(2 * np.pi * (tone + rng.uniform(0.3, 6)) * time) for tone in hz]
+    return np.asarray(np.sum([*tones, *near], axis=0) + rng.uniform(0.05, 1.5) * _colour(n, 1.0, rng))
+
+
 def _colour(n: int, slope: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Noise whose power falls as 1 / f ** slope."""
     spectrum = np.fft.rfft(rng.normal(size=n))
@@ -102,6 +145,16 @@ def _make(kind: str, n: int, rng: np.random.Generator, voices: Sequence[Samples]
         return _shape(n, rng)
     if kind == "motor":
         return _run_motor(n, rng)
+    if kind == "appliance":
+        return _hum_steadily(n, rng)
+    if kind == "ventilator":
+        return _ventilate(n, rng)
+    if kind == "transformer":  # a hundred hertz and its even harmonics, with the hiss of the room
+        time = np.arange(n) / RATE_HZ
+        tones = [np.sin(2 * np.pi * 100.0 * k * time + rng.uniform(0, 6)) * rng.uniform(0, 1) for k in range(1, 20)]
+        return np.asarray(np.sum(tones, axis=0) + rng.uniform(0.1, 2.0) * _colour(n, 1.0, rng))
+    if kind == "compressor":
+        return _beat(n, rng) * (0.6 + 0.4 * np.sin(2 * np.pi * rng.uniform(0.3, 4) * np.arange(n) / RATE_HZ))
     if kind == "crackle":  # of an old record, with its hiss
         return _events(n, rng.uniform(5, 40), 0.0, 0.3, rng) * 0.3 + rng.uniform(0.005, 0.1) * _colour(n, 0.3, rng)
     if kind == "hum":

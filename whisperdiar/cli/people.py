@@ -15,7 +15,8 @@ from whisperdiar.cli.console import Console, open_console, write_stdout
 from whisperdiar.cli.errors import FAILED, OK
 from whisperdiar.cli.identification import profiles_in, runtime_from
 from whisperdiar.cli.outputs import STDOUT, check_outputs
-from whisperdiar.errors import InvalidOption
+from whisperdiar.contracts import SpeechDetector
+from whisperdiar.errors import InvalidOption, MediaError
 from whisperdiar.exchange import read as read_transcript
 from whisperdiar.media import check_recording
 from whisperdiar.people import (
@@ -82,15 +83,20 @@ def _embed(
     console: Console,
 ) -> tuple[list[tuple[str, Voice]], VoiceEncoder]:
     encoder = _open_encoder(profiles, voice_model, options, console)
-    detector = select(
+    detector = _open_detector(vad, options, console)
+    return [embed_recording(path, detector, encoder, progress=console.progress) for path in recordings], encoder
+
+
+def _open_detector(name: str, options: Mapping[str, Any], console: Console) -> SpeechDetector:
+    made: SpeechDetector = select(
         "vad",
-        Choice(name=vad),
+        Choice(name=name),
         runtime=runtime_from(options),
         notify=console.warn,
         inform=console.note,
         progress=console.progress,
     ).backend
-    return [embed_recording(path, detector, encoder, progress=console.progress) for path in recordings], encoder
+    return made
 
 
 def _open_encoder(
@@ -255,14 +261,21 @@ def calibrate(
         raise InvalidOption(
             _("{folder}: this is no folder; give one with a folder for each person").format(folder=folder)
         )
-    files = {item.name: _list_recordings(item) for item in sorted(folder.iterdir()) if item.is_dir()}
-    files = {name: found for name, found in files.items() if found}
     profiles = profiles_in(people)
-    voices, encoder = _embed(
-        [path for found in files.values() for path in found], profiles, voice_model, vad, options, console
-    )
-    waiting = iter([voice for _recording, voice in voices])
-    by_name = {name: [next(waiting) for _path in found] for name, found in files.items()}
+    encoder = _open_encoder(profiles, voice_model, options, console)
+    detector = _open_detector(vad, options, console)
+    by_name: dict[str, list[Voice]] = {}
+    for own in sorted(item for item in folder.iterdir() if item.is_dir()):
+        recordings = _list_recordings(own)
+        if not recordings:
+            console.warn(_("{folder}: there are no files in it; nobody is learnt from it").format(folder=own))
+        for path in recordings:
+            try:
+                _recording, voice = embed_recording(path, detector, encoder, progress=console.progress)
+            except (InvalidOption, MediaError) as error:
+                console.warn(_("left out: {cause}").format(cause=error))
+            else:
+                by_name.setdefault(own.name, []).append(voice)
     found = find_thresholds(by_name, profiles.read_calibration(encoder.model))
     profiles.write_calibration(found.calibration, encoder.model)
     if found.overlap:

@@ -7,6 +7,7 @@ lowest energy near by. Where it departs from LIUM, measurement said so: what two
 measured on the recording (see `whisperdiar.diarization._shared.bic_clustering`), clustering leaves out the energy,
 which tells distances to the microphone rather than voices, and the quietest frames, which tell the room; a change in a
 pause costs less than one in running speech; and clusters are compared once more after decoding has purified them.
+LIUM's last stage, which compares clusters by adapted mixtures, is there to be chosen: it did not help.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ from whisperdiar.diarization._shared.bic_clustering import (
 )
 from whisperdiar.diarization._shared.cepstral_diarizer import CepstralDiarizer
 from whisperdiar.diarization._shared.change_detection import change_points
+from whisperdiar.diarization._shared.cross_likelihood import Clusters, merge_by_cross_likelihood, warp
 from whisperdiar.diarization._shared.gaussians import Features, sizes, standardise
+from whisperdiar.diarization._shared.integer_clustering import choose_centres
 from whisperdiar.diarization._shared.resegmentation import move_to_pauses, resegment
 from whisperdiar.diarization._shared.speech_frames import Labels, SpeechFrames
-from whisperdiar.diarization._shared.voice_features import VoiceFeatures
+from whisperdiar.diarization._shared.voice_features import VoiceFeatures, split_at_silences
 from whisperdiar.options import BicSettings
 from whisperdiar.types import (
     ActivityValues,
@@ -39,6 +42,7 @@ from whisperdiar.types import (
 
 _CHANCE_PER_PARAMETER = 0.43
 """Gain by chance for each effective parameter, as usual: for recordings without two seconds that are no pause."""
+_SHORTEST_PIECE_S = 2.0
 _STRETCHES_PER_SPEAKER = 4  # are left by the joining of neighbours, which cannot undo its mistakes
 
 
@@ -72,18 +76,31 @@ class Backend(CepstralDiarizer[BicSettings]):
         window = round(settings.window / frames.hop)
         changes = change_points(features, window=window, threads=self.runtime.threads)
         edges = np.union1d(frames.edges, changes).tolist()
+        if settings.longest_stretch > 0.0:
+            edges = split_at_silences(
+                edges,
+                energy,
+                longest=round(settings.longest_stretch / frames.hop),
+                shortest=round(_SHORTEST_PIECE_S / frames.hop),
+            )
         progress("diarization", 0.5)
         alike = _Alike(voice, edges, settings, frames.hop)
         early = speakers.maximum if settings.rounds < 2 else None
         labels = self._clusters(voice, edges, alike, minimum=minimum, maximum=early)
         progress("diarization", 0.7)
         values: ActivityValues | None = None
-        for number in range(self.settings.rounds):
-            if number > 0:
+        by_models = settings.clustering != "bic"
+        rounds = settings.rounds + (1 if by_models and settings.rounds else 0)
+        if by_models and not settings.rounds:
+            labels = self._join_by_models(voice, labels, speakers)
+        for number in range(rounds):
+            if 0 < number < settings.rounds:
                 labels = self._join_clusters(voice, labels, alike, speakers, frames.hop)
-            values = empty_values(n_frames, int(labels.max()) + 1) if number == self.settings.rounds - 1 else None
-            labels, values = resegment(features, labels, frames, values, settings=self.settings, at_least=minimum)
-            progress("diarization", 0.7 + 0.25 * (number + 1) / self.settings.rounds)
+            elif number > 0:
+                labels = self._join_by_models(voice, labels, speakers)
+            values = empty_values(n_frames, int(labels.max()) + 1) if number == rounds - 1 else None
+            labels, values = resegment(features, labels, frames, values, settings=settings, at_least=minimum)
+            progress("diarization", 0.7 + 0.25 * (number + 1) / rounds)
         return move_to_pauses(labels, energy, frames, round(self.settings.boundary_reach / frames.hop)), values
 
     def _join_clusters(
@@ -100,6 +117,21 @@ class Backend(CepstralDiarizer[BicSettings]):
             minimum=minimum,
             maximum=speakers.maximum,
         )
+        return joined[labels]
+
+    def _join_by_models(self, voice: VoiceFeatures, labels: Labels, speakers: SpeakerCount) -> Labels:
+        """The same clusters, with those joined whose mixtures explain each other's speech."""
+        settings, n_clusters = self.settings, int(labels.max()) + 1
+        if n_clusters < 2:
+            return labels
+        parts = [warp(voice.cluster_features(labels, cluster)) for cluster in range(n_clusters)]
+        clusters = Clusters(parts, components=settings.background_gaussians, relevance=settings.relevance)
+        least, most = speakers.minimum or 1, speakers.maximum
+        if settings.clustering == "clr":
+            joined = merge_by_cross_likelihood(clusters, threshold=settings.clr_threshold, minimum=least, maximum=most)
+        else:
+            ratios = np.maximum(clusters.distances(), 0.0)
+            joined = choose_centres(ratios, threshold=settings.ilp_distance, minimum=least, maximum=most)
         return joined[labels]
 
     def _clusters(

@@ -141,7 +141,7 @@ def _configure(transcriber: Any, *, is_last: bool) -> Any:
     """The recogniser for speech that is heard again: what costs time waits for the end of the utterance."""
     settings = getattr(transcriber, "settings", None)
     names = {item.name for item in fields(settings)} if settings is not None else set()
-    wanted: dict[str, Any] = {"fill_gaps": False, "temperature_fallback": is_last}
+    wanted: dict[str, Any] = {"fill_gaps": is_last, "temperature_fallback": is_last}
     changes = {name: value for name, value in wanted.items() if name in names and getattr(settings, name)}
     if not changes or settings is None:
         return transcriber

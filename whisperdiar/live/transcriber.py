@@ -45,6 +45,9 @@ from whisperdiar.types import Samples, Span, Word
 
 _BLOCK_S = 0.1
 """Sound is taken up in such blocks, so that one call may hold several utterances."""
+_MOST_AT_ONCE_S = 4.0
+"""New sound of an utterance that one hypothesis takes up: of more, as it comes on a slow machine, a recogniser leaves
+whole sentences out."""
 _AFTER_S = 0.2
 """Silence behind an utterance that the recogniser hears with it."""
 
@@ -178,6 +181,8 @@ class LiveTranscriber:
                     self._recogniser.begin(endpoint.time)
                     events.append(SpeechStarted(endpoint.time))
             self._labels.feed(block, speech_until=self._endpoints.speech_until)
+            if self._tail.end - self._recogniser.until >= _MOST_AT_ONCE_S:
+                events += self._hear_open()
         events += self._hear_open()
         return (*events, *self._tell_speakers())
 

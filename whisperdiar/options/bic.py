@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import TunableRange, check_numbers
+from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_choice, check_numbers
 from whisperdiar.text.messages import _
 
 CRITERIA = ("chance", "bic")
+CLUSTERINGS = ("bic", "clr", "ilp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,16 @@ class BicSettings:
             counted.
         voice_coefficients: the same for clustering.
         voice_energy: whether clusters are told apart by their energy as well.
+        clustering: what joins clusters last: ``bic``, the criterion; or after it ``clr``, normalised cross-likelihood
+            ratios of mixtures adapted from a background model of the recording, the nearest two first; or ``ilp``,
+            the same ratios as distances of an integer linear programme over all clusters at once.
+        clr_threshold: ratio from which on two clusters are two voices, with ``clr``; higher finds fewer speakers.
+        ilp_distance: δ of the programme: ratio up to which a cluster may go to the centre of another, with ``ilp``;
+            higher finds fewer speakers.
+        background_gaussians: components of the background model, with ``clr`` and ``ilp``.
+        relevance: frames of a component at which a cluster's own mean counts as much as the background's.
+        longest_stretch: seconds; longer stretches without a change are cut at their quietest place before they are
+            clustered, no piece below 2 s. 0 leaves them.
         window: speech that is compared on either side of a possible change of speaker, seconds.
         neighbour_lambda: λ for joining neighbouring stretches; higher joins more.
         cluster_lambda: λ for joining clusters; higher finds fewer speakers.
@@ -74,6 +85,12 @@ class BicSettings:
     coefficients: int = 13
     voice_coefficients: int = 16
     voice_energy: bool = False
+    clustering: str = "bic"
+    clr_threshold: float = 1.0
+    ilp_distance: float = 1.0
+    background_gaussians: int = 64
+    relevance: float = 15.0
+    longest_stretch: float = 0.0
     window: float = 2.5
     neighbour_lambda: float = 0.6
     cluster_lambda: float = 1.75
@@ -97,6 +114,8 @@ class BicSettings:
                     criterion=self.criterion, choices=", ".join(CRITERIA)
                 )
             )
+        check_choice("clustering", self.clustering, CLUSTERINGS)
+        check_at_least_one(self, "background_gaussians")
         if self.voice_coefficients < 2:
             raise InvalidOption(_("voice_coefficients {count}: give at least 2").format(count=self.voice_coefficients))
         if self.coefficients < 2 or self.gaussians < 1 or self.iterations < 1 or self.rounds < 0:

@@ -162,7 +162,7 @@ def _choose(distance: float, margin: float, seconds: float, probability: float, 
 
 CALIBRATIONS: Mapping[str, Calibration] = {
     "campplus": Calibration(
-        name_distance=0.17,
+        name_distance=0.14,
         ask_distance=0.45,
         margin=0.08,
         name_probability=0.9,

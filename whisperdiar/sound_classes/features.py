@@ -26,6 +26,11 @@ N_FEATURES = N_MEL + 4
 _WINDOW_S = 0.064
 _BLOCK_FRAMES = 1024
 _MEL = CepstrumSettings(filters=N_MEL, low_hz=60.0, high_hz=7600.0)
+CELL_FRAMES = 16
+"""Frames of which one mean spectrum tells whether the sound changes: 0.32 s."""
+
+_STEADY_CELLS = 24  # changes from one to the next, about 8 s: longer than chords are held
+_STEADY_CHANGE = 0.14  # nepers of power, 0.6 dB: even noise changes about as much
 _FLOOR = -14.0  # nepers of power below the recording's level: 60 dB
 _LAGS = (5, 15)  # frames: 0.1 and 0.3 s, longer than a vowel stays, shorter than a note
 _TONAL_HZ = (60.0, 2000.0)
@@ -66,6 +71,31 @@ def extract(audio: Audio, first: int, last: int, *, level: float) -> Frames:
         low, high = max(first, block), min(last, block + _BLOCK_FRAMES)
         found[low - first : high - first] = rows[low - block : high - block]
     return found
+
+
+def average_cells(frames: Frames) -> Frames:
+    """Mean of the mel spectra of each `CELL_FRAMES` frames: float32 (n // CELL_FRAMES, N_MEL)."""
+    whole = len(frames) // CELL_FRAMES
+    return np.asarray(frames[: whole * CELL_FRAMES, :N_MEL].reshape(whole, CELL_FRAMES, N_MEL).mean(axis=1))
+
+
+def find_steady(cells: Frames) -> NDArray[np.bool_]:
+    """Where a sound stays as it is for 8 s, as hum, fans and hiss do and music hardly does: bool (n_cells,).
+
+    Args:
+        cells: mean spectra from `average_cells`, float32 (n_cells, N_MEL).
+    """
+    steady = np.zeros(len(cells), dtype=bool)
+    if len(cells) <= _STEADY_CELLS:
+        return steady
+    changes = np.abs(np.diff(cells, axis=0))
+    for first in range(0, len(changes) - _STEADY_CELLS + 1, _BLOCK_FRAMES):
+        block = changes[first : first + _BLOCK_FRAMES + _STEADY_CELLS - 1]
+        windows = np.lib.stride_tricks.sliding_window_view(block, _STEADY_CELLS, axis=0)
+        still = np.flatnonzero(np.median(windows.mean(axis=2), axis=1) < _STEADY_CHANGE)
+        for offset in range(_STEADY_CELLS + 1):
+            steady[first + still + offset] = True
+    return steady
 
 
 def _extract_block(audio: Audio, first: int, level: float) -> Frames:

@@ -23,7 +23,9 @@ Frames = NDArray[np.float32]
 WEIGHTS = "sound_classes.npz"
 
 _PIECE_FRAMES = 8192
-"""Frames whose hidden values are held at a time: a few megabytes for each thread."""
+"""Frames whose hidden values are held at a time, in whole cells: a few megabytes for each thread."""
+_NO_MUSIC = -5.0
+"""Log odds of music in a sound that does not change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ def measure_log_odds(
 ) -> Frames:
     """Log odds of a voice and of music in each frame of 20 ms: float32 (n_frames, 2).
 
-    Besides the result a few megabytes are held for each thread.
+    A sound that does not change for 8 s is no music: to the network a humming room is a held chord. Besides the result
+    and a mean spectrum for each third of a second a few megabytes are held for each thread.
 
     Args:
         level: of the recording, from `features.measure_level`.
@@ -100,6 +103,7 @@ def measure_log_odds(
     network = load_network()
     n_frames = features.count_frames(audio)
     found = np.empty((n_frames, 2), dtype=np.float32)
+    cells = np.empty((n_frames // features.CELL_FRAMES, features.N_MEL), dtype=np.float32)
     done = 0
 
     def fill(first: int) -> None:
@@ -107,10 +111,15 @@ def measure_log_odds(
         last = min(n_frames, first + _PIECE_FRAMES)
         low, high = first - network.reach, last + network.reach
         frames = features.extract(audio, low, high, level=level)
-        found[first:last] = network.log_odds(frames)[network.reach : network.reach + last - first]
+        inside = slice(network.reach, network.reach + last - first)
+        found[first:last] = network.log_odds(frames)[inside]
+        cells[first // features.CELL_FRAMES : last // features.CELL_FRAMES] = features.average_cells(frames[inside])
         done += last - first
         if threads <= 1:
             progress("segment", done / n_frames)
 
     run_on_threads(fill, range(0, n_frames, _PIECE_FRAMES), threads=threads)
+    steady = features.find_steady(cells).repeat(features.CELL_FRAMES)
+    steady = np.pad(steady, (0, n_frames - len(steady)), mode="edge") if len(steady) else np.zeros(n_frames, dtype=bool)
+    found[steady, 1] = np.minimum(found[steady, 1], _NO_MUSIC)
     return found

@@ -19,6 +19,8 @@ from whisperdiar.types import Audio, Samples, Span
 FRAME_S = 0.01
 _BAND_HZ = (250.0, 3000.0)
 """Where vowels are loud and neither hum nor sibilants are."""
+HISS_HZ = (3000.0, 7500.0)
+"""Where sibilants are loud."""
 _SMOOTH_FRAMES = 13
 """Shorter than a syllable, longer than a period of the voice."""
 _DIP_DB = 3.0
@@ -135,14 +137,16 @@ def find_syllables(piece: Piece, audio: Audio) -> Syllables:
     )
 
 
-def find_levels(piece: Piece, audio: Audio) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def find_levels(
+    piece: Piece, audio: Audio, *, band_hz: tuple[float, float] = _BAND_HZ
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The middle of every frame of a piece in the recording, seconds, and its intensity in dB; each (n_frames,)."""
-    levels = intensity(piece.read_sound(audio), audio.sample_rate)
+    levels = intensity(piece.read_sound(audio), audio.sample_rate, band_hz=band_hz)
     return np.array([piece.time((frame + 0.5) * FRAME_S) for frame in range(len(levels))]), levels
 
 
-def intensity(samples: Samples, sample_rate: int) -> NDArray[np.float64]:
-    """Level in dB of every 10 ms of the band in which vowels are loud, smoothed: float64 (n_frames,)."""
+def intensity(samples: Samples, sample_rate: int, *, band_hz: tuple[float, float] = _BAND_HZ) -> NDArray[np.float64]:
+    """Level in dB of every 10 ms of a band, of that in which vowels are loud, smoothed: float64 (n_frames,)."""
     from scipy.signal import butter, sosfilt
 
     hop = round(sample_rate * FRAME_S)
@@ -150,7 +154,7 @@ def intensity(samples: Samples, sample_rate: int) -> NDArray[np.float64]:
     if n_frames < _SMOOTH_FRAMES:
         return np.zeros(0)
     # Forwards only: the delay of a few milliseconds does not matter, and half the work is saved.
-    band = sosfilt(butter(4, _BAND_HZ, btype="band", fs=sample_rate, output="sos"), samples)
+    band = sosfilt(butter(4, band_hz, btype="band", fs=sample_rate, output="sos"), samples)
     power = np.square(band[: n_frames * hop]).reshape(n_frames, hop).mean(axis=1)
     window = np.hanning(_SMOOTH_FRAMES + 2)[1:-1]
     smooth = np.convolve(power, window / window.sum(), mode="same")

@@ -35,8 +35,10 @@ _TOO_LONG = 1.4
 """Times the usual length, at the pace of the piece: such a word may lie over something that was left out."""
 _FEWEST_FOR_PACE = 5
 """Words by which a pace is told."""
-_DIP_DB = 15.0
-"""By which the sound falls, and rises again, between what was left out and the word."""
+_DIP_DB, _NO_HISS_DB = 15.0, 10.0
+"""By which vowels and sibilants fall, and rise again, between what was left out and the word …"""
+_DIP_FRAMES = 4
+"""… for so many frames at least: stops are shorter."""
 _LEAST_BEFORE_DIP_S = 0.03
 _MORE_BEFORE_S, _MORE_AFTER_S = 0.2, 0.3
 """By which an edge moves outwards at most."""
@@ -101,6 +103,7 @@ def fit_spans(
     times: NDArray[np.float64],
     levels: NDArray[np.float64],
     *,
+    hiss: NDArray[np.float64],
     frame_s: float,
 ) -> list[Span]:
     """The same spans with the sound that is the word's own and no other, in order and apart.
@@ -114,14 +117,18 @@ def fit_spans(
         spans: of words, sorted and apart.
         texts: the words.
         times, levels, frame_s: as of `snap_spans`.
+        hiss: as `levels`, in the band of sibilants: within a word these are no dip.
     """
     quick = [_measure_quick(text) for text in texts]
     usual = [_USUAL_BASE_S + (least - _QUICK_BASE_S) * _USUAL_PER_QUICK for least in quick]
     pace = [span.duration / length for span, length in zip(spans, usual, strict=True)]
     slow = max(1.0, float(np.median(pace))) if len(pace) >= _FEWEST_FOR_PACE else 1.0
     found = [
-        _cut_before_dip(span, times, levels, least) if span.duration > _TOO_LONG * slow * length else span
-        for span, least, length in zip(spans, quick, usual, strict=True)
+        _cut_before_dip(span, times, levels, hiss, least)
+        # How a number is read out, and so how long it takes, nobody knows.
+        if span.duration > _TOO_LONG * slow * length and not _count_characters(text)[1]
+        else span
+        for span, text, least, length in zip(spans, texts, quick, usual, strict=True)
     ]
     for index, span in enumerate(found):
         low = found[index - 1].end if index else 0.0
@@ -149,20 +156,26 @@ def _cut_quiet_edges(span: Span, times: NDArray[np.float64], levels: NDArray[np.
     return Span(start, end) if end - start >= _LEAST_WORD_S else span
 
 
-def _cut_before_dip(span: Span, times: NDArray[np.float64], levels: NDArray[np.float64], least: float) -> Span:
+def _cut_before_dip(
+    span: Span,
+    times: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    hiss: NDArray[np.float64],
+    least: float,
+) -> Span:
     """What lies behind the last dip of a span, of those that leave `least` seconds; the span where there is none."""
     first, last = np.searchsorted(times, [span.start, span.end])
-    part = levels[first:last]
+    part, sibilants = levels[first:last], hiss[first:last]
     if not part.size:
         return span
     before = np.maximum.accumulate(part)
     behind = np.maximum.accumulate(part[::-1])[::-1]
-    dips = np.flatnonzero(
-        (part <= np.minimum(before, behind) - _DIP_DB)
-        & (times[first:last] <= span.end - least)
-        & (times[first:last] >= span.start + _LEAST_BEFORE_DIP_S)
-    )
-    return Span(float(times[first + dips[-1]]), span.end) if dips.size else span
+    dip = (part <= np.minimum(before, behind) - _DIP_DB) & (sibilants <= sibilants.max() - _NO_HISS_DB)
+    at = times[first:last]
+    dip &= (at <= span.end - least) & (at >= span.start + _LEAST_BEFORE_DIP_S)
+    ends = np.flatnonzero(dip)
+    ends = ends[[place >= _DIP_FRAMES - 1 and dip[place - _DIP_FRAMES + 1 : place + 1].all() for place in ends]]
+    return Span(float(at[ends[-1]]), span.end) if ends.size else span
 
 
 def _extend(

@@ -28,7 +28,7 @@ from whisperdiar.asr._shared.refinement import (
     list_speech_without_words,
     refine_piece,
 )
-from whisperdiar.asr._shared.syllables import FRAME_S, find_levels
+from whisperdiar.asr._shared.syllables import FRAME_S, HISS_HZ, find_levels
 from whisperdiar.asr._shared.warnings import collect_warnings
 from whisperdiar.asr._shared.word_times import fit_spans, snap_spans
 from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, delay_words, place_words, spread_words
@@ -501,7 +501,12 @@ def _fit_words(own: FilteredWords, piece: Piece, audio: Audio) -> FilteredWords:
     """The words of a piece as long as they sound, once nothing more is looked for beside them."""
     times, levels = find_levels(piece, audio)
     spans = fit_spans(
-        [word.span for word in own.words], [word.text for word in own.words], times, levels, frame_s=FRAME_S
+        [word.span for word in own.words],
+        [word.text for word in own.words],
+        times,
+        levels,
+        hiss=find_levels(piece, audio, band_hz=HISS_HZ)[1],
+        frame_s=FRAME_S,
     )
     return replace(own, words=tuple(replace(word, span=span) for word, span in zip(own.words, spans, strict=True)))
 

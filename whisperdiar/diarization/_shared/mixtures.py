@@ -58,6 +58,25 @@ def train(features: Features, *, components: int, iterations: int) -> Mixture:
     return mixture
 
 
+def adapt(background: Mixture, features: Features, *, relevance: float) -> Mixture:
+    """Means moved towards the frames, maximum a posteriori; weights and variances stay those of the background.
+
+    Args:
+        background: the mixture of many voices.
+        features: float32 (n_frames, d).
+        relevance: τ, frames of a component that outweigh its mean half and half.
+    """
+    d = features.shape[1]
+    sums = np.zeros((len(background.weights), 2 * d + 1))
+    projection = background.projection()
+    for first in range(0, len(features), _BLOCK):
+        expanded = _expand(features[first : first + _BLOCK].astype(np.float64))
+        sums += _shares(expanded @ projection).T @ expanded
+    counts = sums[:, -1:]
+    means = (sums[:, :d] + relevance * background.means) / np.maximum(counts + relevance, _MIN_SHARE)
+    return Mixture(background.weights, means, background.variances)
+
+
 def likelihoods(features: Features, mixtures: Sequence[Mixture]) -> Iterator[Array]:
     """Block after block of log-likelihoods, float64 (n_frames of the block, n_mixtures)."""
     projection = np.hstack([mixture.projection() for mixture in mixtures])
@@ -72,6 +91,13 @@ def likelihoods(features: Features, mixtures: Sequence[Mixture]) -> Iterator[Arr
 
 def _expand(x: NDArray[np.float64]) -> Array:
     return np.hstack([x, np.square(x), np.ones((len(x), 1))])
+
+
+def _shares(scores: Array) -> Array:
+    """Of each frame the part that each component has in it, from the logarithms of their weighted densities."""
+    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    return np.asarray(shares)
 
 
 def _split(mixture: Mixture, components: int) -> Mixture:
@@ -90,10 +116,7 @@ def _split(mixture: Mixture, components: int) -> Mixture:
 
 def _improve(mixture: Mixture, expanded: Array) -> Mixture:
     d = mixture.means.shape[1]
-    scores = expanded @ mixture.projection()
-    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
-    sums = shares.T @ expanded
+    sums = _shares(expanded @ mixture.projection()).T @ expanded
     counts = np.maximum(sums[:, -1:], _MIN_SHARE)
     means = sums[:, :d] / counts
     variances = np.maximum(sums[:, d : 2 * d] / counts - np.square(means), _VARIANCE_FLOOR)

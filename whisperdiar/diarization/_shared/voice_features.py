@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 
 from whisperdiar.diarization._shared.gaussians import Array, Features, likelihood_cost, stretch_sums, total_sums
 from whisperdiar.diarization._shared.speech_frames import Labels
@@ -14,7 +15,34 @@ from whisperdiar.diarization._shared.speech_frames import Labels
 _MIN_LOUD = 5  # frames of a stretch that are not among the quietest: with fewer it joins its neighbour
 _SECOND = 100  # frames
 _LEAST_PAIRS = 3
+_SILENCE = 10  # frames
 _MIN_PIECE = 25  # frames; stretches are not cut finer than that to reach a number of speakers
+
+
+def split_at_silences(edges: Sequence[int], energy: Features, *, longest: int, shortest: int) -> list[int]:
+    """With stretches that are too long cut at their quietest place, until none is or none can be cut.
+
+    Args:
+        edges: places, rising.
+        energy: float32 (n_places,).
+        longest: places of a stretch that is left whole.
+        shortest: places that either piece keeps.
+    """
+    cut, left = [edges[-1]], list(pairwise(edges))
+    while left:
+        first, last = left.pop()
+        if last - first > max(longest, 2 * shortest):
+            low = first + shortest
+            middle = low + int(_smooth(energy[low : last - shortest]).argmin())
+            left += [(first, middle), (middle, last)]
+        else:
+            cut.append(first)
+    return cut[::-1]
+
+
+def _smooth(energy: Features) -> Features:
+    """The mean over the tenth of a second around each place, so that one faint frame is no silence."""
+    return np.asarray(uniform_filter1d(energy, _SILENCE, mode="nearest"))
 
 
 class VoiceFeatures:
@@ -61,12 +89,18 @@ class VoiceFeatures:
 
     def cluster_sums(self, labels: Labels) -> Array:
         """Sums over the loud frames of each cluster, or over all where hardly any is loud."""
-        sums = []
-        for cluster in range(int(labels.max()) + 1):
-            own = labels == cluster
-            heard = own & self.loud
-            sums.append(total_sums(self.features, np.flatnonzero(heard if heard.sum() >= _MIN_LOUD else own)))
-        return np.stack(sums)
+        clusters = range(int(labels.max()) + 1)
+        return np.stack([total_sums(self.features, self._heard_places(labels, cluster)) for cluster in clusters])
+
+    def cluster_features(self, labels: Labels, cluster: int) -> Features:
+        """The loud frames of one cluster, or all where hardly any is loud: float32 (n_frames, d)."""
+        own: Features = self.features[self._heard_places(labels, cluster)]
+        return own
+
+    def _heard_places(self, labels: Labels, cluster: int) -> NDArray[np.int64]:
+        own = labels == cluster
+        heard = own & self.loud
+        return np.flatnonzero(heard if heard.sum() >= _MIN_LOUD else own)
 
     def chance_gain(self, edges: Sequence[int]) -> float | None:
         """Gain in likelihood of two Gaussians over one for neighbouring seconds of one voice: how far one voice lies

@@ -54,6 +54,9 @@ _RECENT, _KEPT_PER_SPEAKER = 60, 20
 _SAME_S = 0.13
 """So far the edges of a stretch may move before it is embedded again."""
 _LONGEST_S = 20.0
+"""Behind the voice: all stretches are closed by then, and no more of the sound is needed."""
+_MOST_WEIGHT_S = 5.0
+"""Of a stretch in the voice of its cluster."""
 _UNKNOWN = -1
 
 Active = NDArray[np.bool_]
@@ -376,7 +379,7 @@ class OnlineDiarization:
         named = [number for number, name in enumerate(names) if name != _UNKNOWN]
         if not named:
             return _UNKNOWN
-        weights = np.minimum(known.durations, 5.0)[:, None] * known.voices
+        weights = np.minimum(known.durations, _MOST_WEIGHT_S)[:, None] * known.voices
         sums = np.zeros((len(names), known.voices.shape[1]))
         np.add.at(sums, who, weights)
         sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
@@ -400,7 +403,8 @@ class OnlineDiarization:
         until: float,
         now: float,
     ) -> None:
-        """What the windows tell of the speakers, up to `until` for good."""
+        """What the windows tell of the speakers, up to `until` for good; spans, those of the stretches, count from `origin`
+        on."""
         kept = [index for index, label in enumerate(labels) if label != _UNKNOWN]
         self._open = []
         if kept:
