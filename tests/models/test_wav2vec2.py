@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.server
 import json
 import os
@@ -21,6 +20,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.model_hub import etag
 from tests.sounds import ROOT, SAMPLES
 from whisperdiar import Audio, Pipeline, Span, Transcription, Word, load
 from whisperdiar.errors import BackendError, InvalidOption
@@ -501,7 +501,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("X-Repo-Commit", self.commit)
-        self.send_header("ETag", f'"{hashlib.sha1(self.path.encode()).hexdigest()}"')
+        self.send_header("ETag", f'"{etag(body)}"')
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(body)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
@@ -216,6 +218,18 @@ def test_verification_finds_what_is_wrong(cache, tmp_path):
     assert [item.verify().problems for item in list_installed()] == [
         tiny.verify().problems
     ]  # incomplete, and still found
+
+
+def test_a_mirror_that_names_files_by_the_sha1_of_their_content_is_believed(tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        note = tmp_path / ".cache" / "huggingface" / "download" / f"{name}.metadata"
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(f"{'c' * 40}\n{hashlib.sha1(text.encode()).hexdigest()}\n1.0\n", encoding="utf-8")
+    found = find_in_folder(tmp_path)
+    assert (found.verify().n_hashed, found.verify().problems) == (4, ())
+    (tmp_path / "vocabulary.txt").write_text("other", encoding="utf-8")
+    assert [name for name, _cause in found.verify().problems] == ["vocabulary.txt"]
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def _find_state(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     """Size and time of a regular file; None for any other, and for one that is not there."""
     try:
         status = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # the second for a name that no system takes
         return None
     return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 

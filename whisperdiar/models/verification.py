@@ -124,16 +124,18 @@ def _read_digests(folder: Path) -> dict[str, str]:
 
 def _check_content(path: Path, digest: str) -> str | None:
     size = path.stat().st_size
-    # The hub names small files as git does: by the SHA-1 of a header and the content.
+    # The hub names small files as git does, by the SHA-1 of a header and the content; mirrors by that of the content.
     is_git = len(digest) == 40
-    computed = hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False) if is_git else hashlib.sha256()
+    git = hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
+    computed = [git, hashlib.sha1(usedforsecurity=False)] if is_git else [hashlib.sha256()]
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK_BYTES):
-            computed.update(block)
-    if computed.hexdigest() == digest:
+            for item in computed:
+                item.update(block)
+    if digest in [item.hexdigest() for item in computed]:
         return None
     return _("does not hold what was published ({kind} {digest}…)").format(
-        kind="git SHA-1" if is_git else "SHA-256", digest=computed.hexdigest()[:12]
+        kind="git SHA-1" if is_git else "SHA-256", digest=computed[0].hexdigest()[:12]
     )
 
 

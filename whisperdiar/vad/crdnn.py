@@ -130,11 +130,12 @@ class Backend(TorchBackend[VadSettings, Any]):
         kept = current_parts()
 
         def hear(first: int, last: int) -> Any:
-            """The scores of whole windows, or of what is shorter than one."""
+            """The scores of whole windows, or of a single one that is shorter, or longer by less than a frame."""
 
             def work() -> NDArray[np.float32]:
                 sound = np.array(audio.mono_part(first, last))
-                scores = self._scores(sound.reshape(-1, min(len(sound), _WINDOW_SAMPLES)))
+                n_windows = 1 if len(sound) % _WINDOW_SAMPLES else len(sound) // _WINDOW_SAMPLES
+                scores = self._scores(sound.reshape(n_windows, -1))
                 return np.asarray(scores.numpy(), dtype=np.float32)
 
             return torch.from_numpy(remember_array(kept, f"{first} {last}", work))
