@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from tests.browser.conftest import Open, Page, visit
 from tests.browser.test_viewer import ANNA, BEN, MARKUP, TALK, call, talk
-from tests.examples import examples, few_by_day
+from tests.examples import by_night, examples, few_by_day
 from tests.formats_strategies import transcripts
 from whisperdiar import Speaker, Transcript, editing
 from whisperdiar.cli import run
@@ -471,7 +471,7 @@ def test_on_a_phone_the_text_comes_first_and_the_panels_behind_a_button(show):
     assert "Ben" in box
 
 
-@pytest.mark.parametrize("width", [320, 390])
+@pytest.mark.parametrize("width", [320, by_night(390)])
 def test_what_corrects_fits_into_a_narrow_window(show, width):
     page = show(TALK, size=(width, 700))
     wide = "return document.documentElement.scrollWidth"

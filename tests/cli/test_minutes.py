@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -181,13 +183,19 @@ def test_the_key_of_openai_goes_to_nobody_else(cli: Cli, source: Path, monkeypat
     assert all("Authorization" not in header for header in server.headers)
 
 
-def test_minutes_are_written_also_where_the_model_fails(cli: Cli, source: Path, tmp_path: Path) -> None:
+def test_minutes_are_written_also_where_the_model_fails(
+    cli: Cli, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "m.md"
+    pauses: list[float] = []
+    clock = SimpleNamespace(sleep=pauses.append, monotonic=time.monotonic, time=time.time)
+    monkeypatch.setattr("whisperdiar.minutes.llm.client.time", clock)
     with serving(lambda _: (500, {}, b"broken")) as server:
         done = cli("minutes", source, "--llm", server.url, "-o", out)
     assert done.code == 1
     assert len(done.complaints) == 1
     assert "HTTP 500" in done.complaints[0]
+    assert pauses == [1.0, 2.0, 4.0]
     assert "rechargeable battery" in out.read_text("utf-8")
     assert "without a language model" in out.read_text("utf-8")
 

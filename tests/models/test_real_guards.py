@@ -106,6 +106,7 @@ def test_noise_that_was_taken_for_speech_has_no_words(base: Backend, seconds: in
     assert any("usable was recognised" in warning for warning in result.warnings)
 
 
+@pytest.mark.nightly
 def test_a_few_seconds_of_another_language_do_not_decide(base: Backend) -> None:
     result = hear(base, recording(CASES / "language_short_recording" / "de_en.flac"))
     assert result.language == "en"

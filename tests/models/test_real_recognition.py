@@ -131,7 +131,7 @@ def words_in_sample(name: str) -> tuple[Audio, Transcription]:
     return audio, whisper().transcribe(audio, speech=Silero(runtime=CPU).detect(audio))
 
 
-@pytest.mark.parametrize("name", ["dialogue_de.m4a", by_night("dialogue_fr.wav"), "dialogue_ru.mp3"])
+@pytest.mark.parametrize("name", ["dialogue_de.m4a", by_night("dialogue_fr.wav"), by_night("dialogue_ru.mp3")])
 def test_synthetic_voices_have_their_language(name: str) -> None:
     """Hard to tell for this model, so it may say that it guesses, and names no language that is not spoken."""
     _, result = words_in_sample(name)
@@ -147,6 +147,7 @@ def test_synthetic_voices_are_heard(name: str) -> None:
     assert score(said, list(result.words)).word_error_rate < 0.6
 
 
+@pytest.mark.nightly
 def test_speech_that_the_model_cannot_write_down_is_told_and_not_made_up() -> None:
     """The Russian voices of the samples, of which the model alone makes a page of no language.
 
@@ -256,6 +257,7 @@ def test_names_of_the_vocabulary_are_heard(others: int) -> None:
     assert any("do not fit into the prompt; 1 pieces got nearer ones" in note for note in found.notes) == bool(others)
 
 
+@pytest.mark.nightly
 def test_only_languages_that_are_allowed_are_detected() -> None:
     name = "one_pv_fr"
     audio, speech = recording(name).audio, real_models.speech_in(name)

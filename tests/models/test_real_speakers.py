@@ -108,7 +108,7 @@ def test_trained_networks_tell_who_speaks_when() -> None:
     assert error_rate("onnx", RECORDINGS) <= 0.12
 
 
-@pytest.mark.parametrize(("by", "names", "more"), [by_night("exact", BUILT[1:], 0.04), ("fast", BUILT, 0.02)])
+@pytest.mark.parametrize(("by", "names", "more"), [by_night("exact", BUILT[1:], 0.04), ("fast", BUILT[:1], 0.02)])
 def test_pyannotes_own_way_in_full_and_fast(by: str, names: tuple[str, ...], more: float) -> None:
     """In full, which takes longest, on three people alone."""
     assert [len(turns_in(name, by).speakers) for name in names] == [RECORDINGS[name] for name in names]
@@ -285,10 +285,13 @@ VOICES = (
 @pytest.mark.parametrize(
     ("by", "n"),
     [
-        *(("sound", 5), ("exact", 5), ("embedding", 2), ("bic", 7)),
+        *(("sound", 5), ("embedding", 2), ("bic", 7)),
         *(
             by_night(*case)
-            for case in (("words", 2), ("words", 5), ("words", 7), ("sound", 7), ("embedding", 7), ("bic", 2))
+            for case in (
+                *(("words", 2), ("words", 5), ("words", 7)),
+                *(("sound", 7), ("exact", 5), ("embedding", 7), ("bic", 2)),
+            )
         ),
     ],
 )

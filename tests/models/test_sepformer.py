@@ -132,6 +132,7 @@ def test_a_model_that_parts_nothing_leaves_the_words_of_the_mixture(
     assert warning.startswith("overlap was not separated, and its words are those of the mixture: ")
 
 
+@pytest.mark.nightly
 def test_a_killed_run_goes_on_behind_what_was_separated(talk: dict[str, Path], tmp_path: Path) -> None:
     n_kills = check_kills(lambda: run(talk, separate_overlap=str(talk["model"])).segments, tmp_path)
     assert n_kills == 2, "of the mixture, and of its stretch of overlap"

@@ -206,7 +206,10 @@ def test_a_message_that_is_none_ends_the_stream_with_an_error(client: Any, text:
         assert json.loads(socket.receive_text())["variant"] == "invalid_message"
 
 
-def test_who_comes_when_all_streams_are_taken_is_told_to_come_again(client: Any, speech: bytes) -> None:
+def test_who_comes_when_all_streams_are_taken_is_told_to_come_again(
+    client: Any, speech: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("whisperdiar.serving.live_sessions._FREED_S", 0.1)
     with client.websocket_connect("/v1/listen", headers=KNOWN) as first:
         with (
             pytest.raises(testclient.WebSocketDenialResponse) as refused,

@@ -193,6 +193,7 @@ def test_two_servers_share_their_jobs(pair: tuple[Running, Running], talk: Path)
     ]
 
 
+@pytest.mark.nightly
 def test_a_job_is_cancelled_and_removed_by_the_other_server(
     pair: tuple[Running, Running], talk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

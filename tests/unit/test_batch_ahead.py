@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.examples import by_night
 from tests.media_files import write_wav
 from tests.sounds import NANO, RATE_HZ, SAMPLES
 from whisperdiar import load
@@ -131,7 +132,7 @@ def test_recogniser_and_diarizer_need_devices_of_their_own(
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("cached", [by_night(False), True])
 def test_the_bytes_are_those_of_one_after_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: bool
 ) -> None:

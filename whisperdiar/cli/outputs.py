@@ -90,8 +90,9 @@ def _to_files(
     folders = [item for item in outputs if _is_folder(item)]
     named = [item for item in outputs if not _is_folder(item)]
     if named and len(inputs) > 1:
-        for path in inputs:  # a name that is misspelt, or the value of an option that was taken for an input
-            if not path.exists():
+        missing = [path for path in inputs if not path.exists()]
+        if len(missing) < len(inputs):  # the others are misspelt, or are values of options that were taken for inputs
+            for path in missing:
                 check_recording(path)
         raise InvalidOption(
             _("-o {named}: {n_inputs} inputs need a folder, such as -o transcripts/").format(
