@@ -81,7 +81,7 @@ class Page:
         from selenium.webdriver import ActionChains
         from selenium.webdriver.common.keys import Keys
 
-        chain = ActionChains(self.browser)
+        chain = ActionChains(self.browser, duration=0)
         for key in keys:
             if key.startswith("shift+"):
                 chain.key_down(Keys.SHIFT).send_keys(key.removeprefix("shift+")).key_up(Keys.SHIFT)
@@ -158,6 +158,8 @@ def visit(browser: Any, path: Path, *, fragment: str = "", size: tuple[int, int]
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     browser.get("about:blank")
+    store = {"origin": "file://", "storageTypes": "local_storage"}  # pages from a disk share one
+    browser.execute_cdp_cmd("Storage.clearDataForOrigin", store)
     browser.get_log("performance"), browser.get_log("browser")
     browser.get(path.as_uri() + fragment)
     page = Page(browser, path)

@@ -39,7 +39,7 @@ def saved(transcript: Transcript) -> Transcript:
 def double_click(page: Page, word: int) -> None:
     from selenium.webdriver import ActionChains
 
-    ActionChains(page.browser).double_click(page.word(word)).perform()
+    ActionChains(page.browser, duration=0).double_click(page.word(word)).perform()
 
 
 def choose(page: Page, row: int, item: str, *, button: str = ".more") -> None:
@@ -57,7 +57,7 @@ def rows_of(page: Page) -> list[str]:
 def undo(page: Page, *, again: bool = False) -> None:
     from selenium.webdriver import ActionChains
 
-    chain = ActionChains(page.browser).key_down(Keys.CONTROL)
+    chain = ActionChains(page.browser, duration=0).key_down(Keys.CONTROL)
     chain = chain.key_down(Keys.SHIFT).send_keys("z").key_up(Keys.SHIFT) if again else chain.send_keys("z")
     chain.key_up(Keys.CONTROL).perform()
 

@@ -158,9 +158,9 @@ def test_what_is_corrected_in_the_page_is_in_every_result(
 
     name(chromium, "Анна <b>")
     word = chromium.find_element("css selector", '[data-word="1"]')
-    ActionChains(chromium).double_click(word).perform()
-    ActionChains(chromium).key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL).send_keys("evening").perform()
-    ActionChains(chromium).send_keys(Keys.ENTER).perform()
+    ActionChains(chromium, duration=0).double_click(word).perform()
+    ActionChains(chromium, duration=0).key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL).send_keys("evening").perform()
+    ActionChains(chromium, duration=0).send_keys(Keys.ENTER).perform()
     assert wait(chromium, "!document.querySelector('#state').hidden && document.querySelector('#state').textContent")
     chromium.find_element("css selector", "#keep").click()
     wait(chromium, "document.querySelector('#state').hidden")
@@ -173,7 +173,7 @@ def test_what_is_corrected_in_the_page_is_in_every_result(
 
     name(second, "Clara")
     second.find_element("css selector", "#transcript").click()
-    ActionChains(second).key_down(Keys.CONTROL).send_keys("s").key_up(Keys.CONTROL).perform()
+    ActionChains(second, duration=0).key_down(Keys.CONTROL).send_keys("s").key_up(Keys.CONTROL).perform()
     wait(second, "document.querySelector('#state').textContent.includes('somebody else')")
     assert "Clara" not in result(served, done).text
     second.refresh()
