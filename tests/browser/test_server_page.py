@@ -159,7 +159,9 @@ def test_what_is_corrected_in_the_page_is_in_every_result(
     name(chromium, "Анна <b>")
     word = chromium.find_element("css selector", '[data-word="1"]')
     ActionChains(chromium, duration=0).double_click(word).perform()
-    ActionChains(chromium, duration=0).key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL).send_keys("evening").perform()
+    ActionChains(chromium, duration=0).key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL).send_keys(
+        "evening"
+    ).perform()
     ActionChains(chromium, duration=0).send_keys(Keys.ENTER).perform()
     assert wait(chromium, "!document.querySelector('#state').hidden && document.querySelector('#state').textContent")
     chromium.find_element("css selector", "#keep").click()

@@ -97,7 +97,9 @@ def test_a_click_on_the_timeline_seeks(page):
     from selenium.webdriver import ActionChains
 
     scrub = page.find("#scrub")
-    ActionChains(page.browser, duration=0).move_to_element_with_offset(scrub, scrub.size["width"] // 4, 0).click().perform()
+    ActionChains(page.browser, duration=0).move_to_element_with_offset(
+        scrub, scrub.size["width"] // 4, 0
+    ).click().perform()
     length = page.js("return document.getElementById('media').duration")
     page.wait("!document.getElementById('media').seeking")
     assert seconds(page) == pytest.approx(0.75 * length, abs=length / 100)
@@ -146,7 +148,9 @@ def test_zoom_shows_a_part_around_the_playhead(page):
     page.wait("document.getElementById('now').textContent === '0:50'")
     page.press("+", "+")
     scrub = page.find("#scrub")
-    ActionChains(page.browser, duration=0).move_to_element_with_offset(scrub, 2 - scrub.size["width"] // 2, 0).click().perform()
+    ActionChains(page.browser, duration=0).move_to_element_with_offset(
+        scrub, 2 - scrub.size["width"] // 2, 0
+    ).click().perform()
     page.wait("!document.getElementById('media').seeking")
     assert seconds(page) == pytest.approx(50 * 3 / 4, abs=0.5)
     page.press("0")

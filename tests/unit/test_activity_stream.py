@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -107,6 +107,9 @@ def test_a_stream_has_the_turns_of_the_whole(
 
 
 @given(values=activities(), sizes=st.lists(st.integers(1, 4000), min_size=1, max_size=5), most=st.integers(1, 3))
+@example(  # two begin at once, and nothing is settled yet
+    values=np.array([[0.52, 0.52]] * 4 + [[0.0, 0.52]] * 3, np.float32), sizes=[1], most=1
+)
 @settings(max_examples=examples(30))
 def test_no_more_speakers_than_are_asked_for(values: NDArray[np.float32], sizes: list[int], most: int) -> None:
     frames = Frames(name="known", duration=FRAME_S, units=8)

@@ -9,6 +9,7 @@ turn no farther back than pads, shortest turns and filled pauses reach, and so f
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -96,7 +97,7 @@ class ActivityStream:
             if late is None:
                 continue
             if column not in numbers and not self._may_grow(len(numbers)):
-                provisional.append((self._find_heir(column, late), late))
+                provisional.append((self._find_heir(column, late, numbers), late))
                 continue
             provisional.append((numbers.setdefault(column, len(numbers)), late))
         return self._turns.turns(start, settled=self.settled, provisional=sorted(provisional, key=lambda item: item[1]))
@@ -130,16 +131,16 @@ class ActivityStream:
             if column not in self._numbers and self._may_grow(len(self._turns)):
                 self._numbers[column] = self._turns.add_speaker()
             number = self._numbers.get(column)
-            heir = self._find_heir(column, part) if number is None else number
+            heir = self._find_heir(column, part, self._numbers) if number is None else number
             self._turns.add(heir, part, settled=self.settled)
         self.settled = until
 
-    def _find_heir(self, column: int, span: Span) -> int:
-        """Who of those with a label is the likeliest in a span of somebody else."""
+    def _find_heir(self, column: int, span: Span, numbers: Mapping[int, int]) -> int:
+        """Who of those with a label (column → speaker) is the likeliest in a span of somebody else."""
         first = max(0, round(span.start / self._frames.duration) - self._first)
         last = max(first + 1, round(span.end / self._frames.duration) - self._first)
         means = self._values[first:last].mean(axis=0, dtype=np.float64)
-        return self._numbers[max(self._numbers, key=lambda own: float(means[own]) if own != column else -1.0)]
+        return numbers[max(numbers, key=lambda own: float(means[own]) if own != column else -1.0)]
 
     def _forget(self) -> None:
         """Lets go of frames before a pause of everybody that no rule reaches over: what lies behind begins anew."""
