@@ -25,6 +25,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import av
@@ -115,6 +116,7 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     talk = load(chosen.recording).mono
+    options = [*(["diarize"] if chosen.turns else ["transcribe", "--model", str(chosen.model)]), *chosen.options]
     columns = "processor, s | an hour, s | own, MiB | above the models, MiB | mapped, MiB"
     print(f"| sound | detector | diarizer | hours | {columns} |")
     print("|---|---|---|---|---|---|---|---|---|", flush=True)
@@ -125,17 +127,14 @@ def main() -> None:
             least: dict[tuple[str, str], float] = {}
             for hours in [_MINUTE_H, *chosen.hours]:
                 write_sound(piece, hours, path)
-                for detector in chosen.vad:
-                    for diarizer in chosen.diarizer:
-                        words = ["diarize"] if chosen.turns else ["transcribe", "--model", str(chosen.model)]
-                        options = [*words, *chosen.options]
-                        cost = measure(path, output, options, detector=detector, diarizer=diarizer)
-                        if hours == _MINUTE_H:
-                            least[detector, diarizer] = cost.own
-                            continue
-                        above = cost.own - least[detector, diarizer]
-                        numbers = f"{hours:g} | {cost.cpu:.0f} | {cost.cpu / hours:.1f} | {cost.own:.0f} | {above:.0f}"
-                        print(f"| {sound} | {detector} | {diarizer} | {numbers} | {cost.mapped:.0f} |", flush=True)
+                for detector, diarizer in product(chosen.vad, chosen.diarizer):
+                    cost = measure(path, output, options, detector=detector, diarizer=diarizer)
+                    if hours == _MINUTE_H:
+                        least[detector, diarizer] = cost.own
+                        continue
+                    above = cost.own - least[detector, diarizer]
+                    numbers = f"{hours:g} | {cost.cpu:.0f} | {cost.cpu / hours:.1f} | {cost.own:.0f} | {above:.0f}"
+                    print(f"| {sound} | {detector} | {diarizer} | {numbers} | {cost.mapped:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

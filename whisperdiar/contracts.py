@@ -25,6 +25,7 @@ times that go in and come out count from the first sample of the audio that is p
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -134,6 +135,17 @@ def remember_array(parts: Parts | None, key: str, work: Callable[[], NDArray[Any
     np.save(file, made, allow_pickle=False)
     parts.keep(key, file.getvalue())
     return made
+
+
+def remember_json(parts: Parts | None, key: str, work: Callable[[], Any]) -> Any:
+    """JSON values that were kept under a key, or that are computed now, and kept; the same values either way: tuples
+    are lists, and texts may hold lone surrogates."""
+    data = None if parts is None else parts.find(key)
+    if data is None:
+        data = json.dumps(work(), ensure_ascii=False).encode("utf-8", "surrogatepass")
+        if parts is not None:
+            parts.keep(key, data)
+    return json.loads(data.decode("utf-8", "surrogatepass"))
 
 
 def info_of(backend: object) -> BackendInfo | None:

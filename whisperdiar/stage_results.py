@@ -6,15 +6,14 @@ Each function reports the beginning and the end of its stage. What a run takes, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from whisperdiar.alignment import align
 from whisperdiar.asr._shared.refinement import recognise
-from whisperdiar.cache import CacheFolder
-from whisperdiar.cache.identity import describe_backend, describe_sound, find_version
+from whisperdiar.cache.identity import describe_backend, find_version
 from whisperdiar.cache.stages import BackendStage, PureStage, Session
-from whisperdiar.cache.values import DIARIZATION, SEGMENTS, SPANS, TRANSCRIPTION, TURNS, Form, Json, dump_word
+from whisperdiar.cache.values import DIARIZATION, SEGMENTS, SPANS, TRANSCRIPTION, TURNS, Form, dump_word
 from whisperdiar.contracts import (
     BaseBackend,
     Diarizer,
@@ -180,6 +179,8 @@ def find_overlap(
         transcriber: that the words come from; hears the separated voices, too.
         language: ISO 639-1 code of the words.
     """
+    from whisperdiar.separation import OVERLAP  # here, as most runs separate nothing
+
     memory = None if session.cache is None else session.cache.folder
 
     def recognise_voice(sound: Audio, speech: Sequence[Span]) -> Transcription:
@@ -198,42 +199,21 @@ def find_overlap(
             "language": language,
             "vocabulary": None if vocabulary is None else asdict(vocabulary),
         }
-        return session.take(_Separation(separator, audio, depends, work, memory))
+        if depends["recogniser"] is None:
+            return work()
+        stage = BackendStage(
+            name="separation",
+            form=OVERLAP,
+            backend=separator.network,
+            audio=audio,
+            depends=depends,
+            work=work,
+            memory=memory,
+            parts_depend=True,
+        )
+        return session.take(stage)
 
     return run_stage("separation", progress, take)
-
-
-@dataclass(frozen=True, slots=True)
-class _Separation:
-    """The stage of separation: its parts are of the very same words and turns."""
-
-    separator: OverlapSeparator
-    audio: Audio
-    depends: Mapping[str, Any]
-    work: Callable[[], SeparatedOverlap]
-    memory: CacheFolder | None
-    name: str = "separation"
-
-    @property
-    def form(self) -> Form[SeparatedOverlap]:
-        from whisperdiar.separation import OVERLAP  # here, as most runs separate nothing
-
-        return OVERLAP
-
-    def key(self) -> Json | None:
-        found = describe_backend(self.name, self.separator.network, self.memory)
-        if found is None or self.depends["recogniser"] is None:
-            return None
-        return [*found, describe_sound(self.audio), dict(self.depends)]
-
-    def parts_key(self) -> Json | None:
-        return self.key()
-
-    def run(self) -> SeparatedOverlap:
-        return self.work()
-
-    def about(self) -> Json:
-        return None
 
 
 def find_emotions(

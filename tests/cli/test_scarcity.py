@@ -22,19 +22,25 @@ from tests.sounds import NANO
 from whisperdiar.media.store import SampleStore
 
 
-@pytest.fixture
-def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a file system of 64 kB, of which hardly anything is left."""
-    place = tmp_path / "disk"
+@contextlib.contextmanager
+def mounted(place: Path, options: str) -> Iterator[Path]:
+    """A file system of its own in a new folder; the test is skipped where none can be had."""
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=65536", "tmpfs", str(place)]
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("no file system can be mounted here")
     try:
-        (place / "filling").write_bytes(bytes(56_000))
         yield place
     finally:
         subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system of 64 kB, of which hardly anything is left."""
+    with mounted(tmp_path / "disk", "size=65536") as place:
+        (place / "filling").write_bytes(bytes(56_000))
+        yield place
 
 
 @needs_posix
@@ -80,15 +86,8 @@ def test_every_command_says_that_a_disk_is_full(
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[Path]:
     """A folder on a file system that nobody can write, root among them."""
-    place = tmp_path / "frozen"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "ro,size=65536", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("no file system can be mounted here")
-    try:
+    with mounted(tmp_path / "frozen", "ro,size=65536") as place:
         yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
 
 
 @pytest.fixture

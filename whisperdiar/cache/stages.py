@@ -60,6 +60,7 @@ class BackendStage(Generic[Result]):
         work: does it.
         tell: what `about` says.
         memory: remembers the hashes of model files.
+        parts_depend: whether parts depend on `depends` and the settings as well.
     """
 
     name: str
@@ -70,8 +71,11 @@ class BackendStage(Generic[Result]):
     work: Callable[[], Result]
     tell: Callable[[], Json] = lambda: None
     memory: CacheFolder | None = None
+    parts_depend: bool = False
 
     def parts_key(self) -> Json | None:
+        if self.parts_depend:
+            return self.key()
         found = describe_backend(self.name, self.backend, self.memory)
         return None if found is None else [found[0], describe_sound(self.audio)]
 

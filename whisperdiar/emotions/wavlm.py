@@ -7,7 +7,6 @@ SpeechBrain and its model, Apache 2.0.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import math
 import os
@@ -20,7 +19,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from whisperdiar.contracts import Parts, Progress, check_sample_rate, current_parts, no_progress
+from whisperdiar.contracts import Parts, Progress, check_sample_rate, current_parts, no_progress, remember_json
 from whisperdiar.errors import BackendBroken, InvalidOption, describe_error
 from whisperdiar.frameworks.speechbrain import import_interface, open_folder
 from whisperdiar.frameworks.torch import (
@@ -174,13 +173,10 @@ class EmotionDiarizer(TorchBackend[EmotionSettings, Any]):
         rate, margin = audio.sample_rate, self.settings.margin
         first = round(max(whole.start, part.start - margin) * rate)
         last = round(min(whole.end, part.end + margin) * rate)
-        key = f"window {first} {last}"
-        data = None if parts is None else parts.find(key)
-        if data is None:
-            data = json.dumps(self._run(np.array(audio.mono_part(first, last)), rate)).encode()
-            if parts is not None:
-                parts.keep(key, data)
-        for start, end, emotion in json.loads(data):
+        heard = remember_json(
+            parts, f"window {first} {last}", lambda: self._run(np.array(audio.mono_part(first, last)), rate)
+        )
+        for start, end, emotion in heard:
             span = Span(first / rate + start, first / rate + end).clip(part.start, part.end)
             if span is not None:
                 yield Turn(span, emotion)

@@ -11,11 +11,9 @@ from typing import IO
 import numpy as np
 
 from whisperdiar.errors import OutputError
+from whisperdiar.system.arrays import IN_MEMORY_BYTES
 from whisperdiar.text.messages import _
 from whisperdiar.types import Samples
-
-MEMORY_LIMIT_BYTES = 64 * 2**20
-"""More than this goes to a temporary file: 17 minutes of one channel at 16 kHz."""
 
 _WRITE_BUFFER_BYTES = 2**20
 
@@ -27,7 +25,7 @@ class SampleStore:
     array is no longer used. The file goes where `tempfile` puts it: the TMPDIR variable chooses the folder.
     """
 
-    def __init__(self, n_channels: int, *, limit_bytes: int = MEMORY_LIMIT_BYTES) -> None:
+    def __init__(self, n_channels: int, *, limit_bytes: int = IN_MEMORY_BYTES) -> None:
         self._n_channels = n_channels
         self._limit_bytes = limit_bytes
         self._n_bytes = 0
@@ -86,7 +84,7 @@ class ChannelStore:
         OutputError: the temporary file cannot be made.
     """
 
-    def __init__(self, n_channels: int, n_samples: int, *, limit_bytes: int = MEMORY_LIMIT_BYTES) -> None:
+    def __init__(self, n_channels: int, n_samples: int, *, limit_bytes: int = IN_MEMORY_BYTES) -> None:
         self._shape = (n_channels, n_samples)
         self._n_bytes = 0
         self._memory: Samples | None = None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 
+from whisperdiar.asr._shared.word_times import min_word_duration
 from whisperdiar.types import Span, Word
 
 _SAME_TIME_S = 0.4
@@ -21,8 +22,6 @@ _LEAKED_S = 0.2
 """The same for two streams of one stretch, which hold the very same sound where a voice leaks."""
 _LEAKED_WORDS = 3
 _LEAST_MEAN_PROBABILITY = 0.5
-_QUICK_BASE_S, _QUICK_PER_LETTER_S = 0.05, 0.035
-"""A word of n letters that is spoken as fast as anybody speaks takes 0.05 + 0.035 n seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +180,7 @@ def _is_believable(words: Sequence[Word]) -> bool:
         return False
     if len(words) < _LEAKED_WORDS:  # times of single words are not exact
         return True
-    least = sum(_QUICK_BASE_S + _QUICK_PER_LETTER_S * len(_letters(word.text)) for word in words)
+    least = sum(min_word_duration(word.text) for word in words)
     return least <= max(word.end for word in words) - words[0].start
 
 

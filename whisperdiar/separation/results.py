@@ -21,7 +21,7 @@ from whisperdiar.cache.values import (
     load_word,
     to_json,
 )
-from whisperdiar.contracts import Parts, keep_parts
+from whisperdiar.contracts import Parts, keep_parts, remember_json
 from whisperdiar.separation.readings import Reading
 from whisperdiar.types import Replacement, Word
 
@@ -55,18 +55,15 @@ def remember_stretch(parts: Parts | None, number: int, work: Callable[[], Separa
     Parts of the recogniser are of the mixture, not of the streams that it hears here: it keeps none.
 
     Args:
-        parts: where those of this recording, with these words and turns, are kept; None for nowhere.
+        parts: of this recording, with these words and turns; None for nowhere.
         number: of the stretch.
     """
-    key = f"stretch {number}"
-    data = None if parts is None else parts.find(key)
-    if data is not None:
-        return _load_stretch(json.loads(data.decode("utf-8", "surrogatepass")))
-    with keep_parts(None):
-        made = work()
-    if parts is not None:
-        parts.keep(key, to_json(_dump_stretch(made)).encode("utf-8", "surrogatepass"))
-    return made
+
+    def separate() -> Json:
+        with keep_parts(None):
+            return json.loads(to_json(_dump_stretch(work())))  # numbers of NumPy are plain from here on
+
+    return _load_stretch(remember_json(parts, f"stretch {number}", separate))
 
 
 def _dump_stretch(stretch: SeparatedStretch) -> Json:

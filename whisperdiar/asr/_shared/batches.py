@@ -17,7 +17,7 @@ from whisperdiar.asr._shared.chunking import find_quietest
 from whisperdiar.asr._shared.packing import Piece, pack
 from whisperdiar.asr._shared.refinement import KEPT_PAUSE_S, MAX_PAUSE_S
 from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, RawWord, place_words, spread_words
-from whisperdiar.contracts import Parts, Progress, current_listener, current_parts
+from whisperdiar.contracts import Parts, Progress, current_listener, current_parts, remember_json
 from whisperdiar.errors import BackendError
 from whisperdiar.system.machine import is_out_of_memory
 from whisperdiar.text.language_identification import identify_language
@@ -151,13 +151,11 @@ def _hear(
     A batch is known by all of its pieces: what networks hear in a sound depends a little on those beside it.
     """
     key = json.dumps(["batch", recogniser.language, [[[c.start, c.end] for c in piece.clips] for piece in batch]])
-    data = None if parts is None else parts.find(key)
-    if data is None:
-        heard = recogniser.decode([_read(piece, audio) for piece in batch])
-        data = json.dumps([item.to_json() for item in heard], ensure_ascii=False).encode("utf-8", "surrogatepass")
-        if parts is not None:
-            parts.keep(key, data)
-    return [HeardText.from_json(item) for item in json.loads(data.decode("utf-8", "surrogatepass"))]
+
+    def decode() -> list[Any]:
+        return [item.to_json() for item in recogniser.decode([_read(piece, audio) for piece in batch])]
+
+    return [HeardText.from_json(item) for item in remember_json(parts, key, decode)]
 
 
 def _plain(number: float | None) -> float | None:

@@ -119,7 +119,7 @@ def fit_spans(
         times, levels, frame_s: as of `snap_spans`.
         hiss: as `levels`, in the band of sibilants: within a word these are no dip.
     """
-    quick = [_measure_quick(text) for text in texts]
+    quick = [min_word_duration(text) for text in texts]
     usual = [_USUAL_BASE_S + (least - _QUICK_BASE_S) * _USUAL_PER_QUICK for least in quick]
     pace = [span.duration / length for span, length in zip(spans, usual, strict=True)]
     slow = max(1.0, float(np.median(pace))) if len(pace) >= _FEWEST_FOR_PACE else 1.0
@@ -135,12 +135,6 @@ def fit_spans(
         high = found[index + 1].start if index + 1 < len(found) else float("inf")
         found[index] = _extend(span, texts[index], times, levels, frame_s, low=low, high=high)
     return found
-
-
-def _measure_quick(text: str) -> float:
-    """How long a word takes that is spoken as fast as anybody speaks, seconds."""
-    letters, signs = _count_characters(text)
-    return _QUICK_BASE_S + letters * _QUICK_PER_LETTER_S + signs * _QUICK_PER_SIGN_S
 
 
 def _cut_quiet_edges(span: Span, times: NDArray[np.float64], levels: NDArray[np.float64], frame_s: float) -> Span:
@@ -209,6 +203,12 @@ def _extend(
             break
         start = edge
     return Span(start, end)
+
+
+def min_word_duration(text: str) -> float:
+    """How long a word takes that is spoken as fast as anybody speaks, seconds."""
+    letters, signs = _count_characters(text)
+    return _QUICK_BASE_S + letters * _QUICK_PER_LETTER_S + signs * _QUICK_PER_SIGN_S
 
 
 def max_word_duration(text: str) -> float:
