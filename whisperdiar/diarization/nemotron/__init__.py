@@ -176,7 +176,7 @@ class Backend(TorchBackend[NemotronSettings, Network]):
             return None
         network = self._require()
         refuse_too_many(speakers, network.n_speakers, name=self.name)
-        listener = inference.Listener(network, sizes)
+        listener = inference.StreamListener(network, sizes)
         return ActivityStream(listener, self.settings.turns, frames=_FRAMES, most=speakers.maximum, rate=SAMPLE_RATE_HZ)
 
     def _sizes(self, audio: Audio) -> Streaming:

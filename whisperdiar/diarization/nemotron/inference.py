@@ -116,7 +116,7 @@ class Chunks:
         return found
 
 
-class Listener:
+class StreamListener:
     """A `whisperdiar.diarization._shared.activity_stream.ChunkListener`: a stream, the same chunks as of a recording.
 
     Attributes:

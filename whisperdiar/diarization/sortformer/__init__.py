@@ -187,7 +187,7 @@ class Backend(TorchBackend[SortformerSettings, Any]):
         with self._live_context():
             pass  # numbers that do not go together are refused before anything is heard
         frames = Frames(name=self.name, duration=self.frame_duration, units=inference.units_per_frame(model))
-        listener = inference.Listener(model, self._live_context, shortest=round(_SHORTEST_S * SAMPLE_RATE_HZ))
+        listener = inference.StreamListener(model, self._live_context, shortest=round(_SHORTEST_S * SAMPLE_RATE_HZ))
         return ActivityStream(listener, self.settings.turns, frames=frames, most=speakers.maximum, rate=SAMPLE_RATE_HZ)
 
     @contextmanager

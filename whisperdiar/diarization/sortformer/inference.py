@@ -133,7 +133,7 @@ class Chunks:
         return _array(answer)
 
 
-class Listener:
+class StreamListener:
     """A `whisperdiar.diarization._shared.activity_stream.ChunkListener`: a stream, the same chunks as of a recording.
 
     Attributes:
