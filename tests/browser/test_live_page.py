@@ -59,7 +59,7 @@ def test_captions_come_and_become_a_transcript(chromium: Any, served: Running) -
     wait(chromium, "document.documentElement.dataset.state === 'on' || !document.querySelector('#failure').hidden", 200)
     assert chromium.execute_script("return document.querySelector('#failure').textContent") == ""
     chromium.execute_script("window.playSample()")
-    # The first words differ with the moment at which they come: the small recogniser hears them with little behind them.
+    # The first words differ with the moment at which they come: the small recogniser hears little behind them then.
     wait(chromium, "document.querySelector('#said').textContent.includes('search page')", 300)
     find("#stop").click()
     wait(chromium, "document.documentElement.dataset.state === 'done'", 200)
