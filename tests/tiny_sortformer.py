@@ -115,10 +115,9 @@ def _sharpen(made: Any, torch: Any) -> None:
 
 
 def save(made: Any, path: Path) -> Path:
-    """Skips the test on a Python on which NeMo opens no file (`sortformer.model.check_python`)."""
+    """As a ``.nemo`` file; skips the test on a Python on which NeMo opens none (`sortformer.model.check_python`)."""
     if not hasattr(tarfile, "data_filter"):
         pytest.skip("NeMo opens no model on this Python: it needs 3.10.12, 3.11.4 or later")
-    """As a ``.nemo`` file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with silence_loading():
         made.save_to(str(path))
