@@ -1,8 +1,8 @@
 """Bandwidth: whether speech came by telephone, and what speech sounds like by telephone.
 
 A telephone cuts speech at 3.4 kHz, and a speaker embedding of it lies as far from that of the same voice in a room as
-from another voice. So voices are compared in one band: where one of two recordings is narrowband, the other is heard as
-a telephone would have it.
+people who are alike lie from each other. So voices are compared in one band: where one of two recordings is narrowband,
+the other is heard as a telephone would have it.
 
 Source: bandwidth mismatch in speaker verification, as in Nidadavolu, Lai, Villalba and Dehak, "Investigation on
 bandwidth extension for speaker recognition", Interspeech 2018; the channel is that of ITU-T G.711 (mu-law).
@@ -29,7 +29,8 @@ _LOUD_PERCENT = 97.0
 """Of the frames: the loudest above 4 kHz are hisses such as s and sh, which every voice has."""
 _QUIET_PERCENT = 10.0
 _FAINTEST_DB = -40.0
-"""Hisses above 4 kHz against the voice below; by microphone they reach -26 dB and more, by telephone -56 dB at most."""
+"""Hisses above 4 kHz against the voice below. Of 203 speakers of built conversations those by telephone stay below
+-50 dB, those by microphone above -33 dB, but for one at -41 dB."""
 _LEAST_CHANGE_DB = 6.0
 """By which hisses exceed pauses above 4 kHz; where they do not, what is there is noise that was added later."""
 _FRAME = 512
