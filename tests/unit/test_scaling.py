@@ -180,6 +180,24 @@ def test_memory_grows_with_the_size(name: str) -> None:
     assert large <= ALLOWED * small, f"{small} bytes became {large}"
 
 
+def test_no_passage_of_a_document_is_placed_by_a_look_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """python-docx looks through the document for the end of each paragraph, out of sight of the interpreter."""
+    pytest.importorskip("docx", reason="python-docx is not installed")
+    from docx.oxml.document import CT_Body
+
+    found: list[int] = []
+    look = CT_Body.first_child_found_in
+    monkeypatch.setattr(
+        CT_Body, "first_child_found_in", lambda body, *names: found.append(len(body)) or look(body, *names)
+    )
+    counts = []
+    for size in (WORDS, WORDS * GROWTH):
+        found.clear()
+        written("docx", conversation(size))
+        counts.append(sum(found))
+    assert counts[0] == counts[1]
+
+
 def test_a_square_is_seen() -> None:
     def square(n: int) -> int:
         return sum(a is b for a in range(n) for b in range(n))
