@@ -236,6 +236,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hours", type=float, nargs="+", default=[3.0, 10.0, 24.0])
     parser.add_argument("--only", default="", help="steps that have this in their name")
+    parser.add_argument("--without", default="\0", help="steps that do not")
     chosen = parser.parse_args()
     print(f"| step | {' | '.join(f'{hours:g} h' for hours in chosen.hours)} | an hour, longest to shortest |")
     print(f"|---|{'---|' * len(chosen.hours)}---|", flush=True)
@@ -246,7 +247,7 @@ def main() -> None:
             built = build(hours)
             print(f"{hours:g} h: {len(built.words.words)} words", file=sys.stderr, flush=True)
             for name, work in steps(built, Path(folder)).items():
-                if chosen.only in name:
+                if chosen.only in name and chosen.without not in name:
                     spent, memory = measure(work)
                     rows.setdefault(name, []).append(f"{spent:.1f} s, {memory:.0f} MiB")
                     rates.setdefault(name, []).append(spent / hours)
