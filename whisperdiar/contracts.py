@@ -124,17 +124,27 @@ def current_parts() -> Parts | None:
     return _parts.get()
 
 
+def recall_array(parts: Parts | None, key: str) -> NDArray[Any] | None:
+    """An array that was kept under a key; None where none was."""
+    data = None if parts is None else parts.find(key)
+    return None if data is None else np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
+
+
 def remember_array(parts: Parts | None, key: str, work: Callable[[], NDArray[Any]]) -> NDArray[Any]:
     """An array that was kept under a key, or that is computed now, and kept."""
-    if parts is None:
-        return work()
-    data = parts.find(key)
-    if data is not None:
-        return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
-    made, file = work(), io.BytesIO()
-    np.save(file, made, allow_pickle=False)
-    parts.keep(key, file.getvalue())
+    made = recall_array(parts, key)
+    if made is None:
+        made = work()
+        keep_array(parts, key, made)
     return made
+
+
+def keep_array(parts: Parts | None, key: str, made: NDArray[Any]) -> None:
+    """Keep an array for `recall_array`."""
+    if parts is not None:
+        file = io.BytesIO()
+        np.save(file, made, allow_pickle=False)
+        parts.keep(key, file.getvalue())
 
 
 def remember_json(parts: Parts | None, key: str, work: Callable[[], Any]) -> Any:

@@ -32,6 +32,7 @@ from whisperdiar.types import (
     Transcription,
     Turn,
     Word,
+    clip_spans,
     merge_spans,
     speaker_label,
     total_duration,
@@ -125,10 +126,11 @@ def detect_audible(audio: Audio, channel: int, detect: Callable[[Audio], Sequenc
     if layout is None:
         return tuple(detect(audio.channel(channel)))
     found = detect(layout.audio) if layout.stretches else ()
+    spoken = merge_spans(found)
     pieces = (
         span.shift(item.span.start - item.at).clip(item.span.start, item.span.end)
         for item in layout.stretches
-        for span in found
+        for span in _find_overlapping(spoken, Span(item.at, item.at + item.span.duration))
     )
     return merge_spans(piece for piece in pieces if piece is not None)
 
@@ -158,10 +160,11 @@ def lay_out(audio: Audio, speech: Sequence[Sequence[Span]]) -> ChannelLayout:
     rate, at = audio.sample_rate, 0.0
     with closing(SampleStore(1)) as store:
         for channel, spans in enumerate(speech, start=1):
-            for span in merge_spans(spans, gap=_APART_S):
+            spoken = merge_spans(spans)
+            for span in merge_spans(spoken, gap=_APART_S):
                 first, last = round(span.start * rate), round(span.end * rate)
                 stretches.append(ChannelStretch(channel, Span(first / rate, max(first, last) / rate), at))
-                laid += [part.shift(at - first / rate) for s in spans if (part := s.clip(span.start, span.end))]
+                laid += [part.shift(at - first / rate) for part in clip_spans(spoken, span.start, span.end)]
                 for low in range(first, last, _BLOCK_SAMPLES):
                     store.append(audio.samples[channel - 1 : channel, low : min(last, low + _BLOCK_SAMPLES)])
                 store.append(np.zeros((1, round(_APART_S * rate)), np.float32))
@@ -195,15 +198,17 @@ def remove_crosstalk(words: Sequence[Sequence[Word]], audio: Audio) -> tuple[lis
     dropped: list[Dropped] = []
     for one in range(len(kept)):
         for other in range(one + 1, len(kept)):
+            gone: dict[int, set[int]] = {one: set(), other: set()}
             for run, partners in _find_same_words(kept[one], kept[other]):
                 span = Span(run[0].start, max(word.end for word in run))
                 fainter, lost = (one, run) if _find_loudest(audio, span, [one, other]) == other else (other, partners)
                 louder = other if fainter == one else one
-                gone = {id(word) for word in lost}
-                kept[fainter] = [word for word in kept[fainter] if id(word) not in gone]
+                gone[fainter].update(map(id, lost))
                 text = "".join(word.text for word in lost).strip()
                 reason = _("channel {louder} has the same words at the same time, louder").format(louder=louder + 1)
                 dropped.append(Dropped(Span(lost[0].start, max(word.end for word in lost)), text, reason))
+            for channel, lost_words in gone.items():
+                kept[channel] = [word for word in kept[channel] if id(word) not in lost_words]
     return kept, tuple(sorted(dropped, key=lambda item: item.span))
 
 
@@ -280,14 +285,13 @@ def _find_loudest(audio: Audio, span: Span, channels: Sequence[int]) -> int:
 
 def _intersection(spans: Sequence[Span], others: Sequence[Span]) -> list[Span]:
     """What lies in both of two sorted sequences, each without overlaps."""
-    found = []
-    for span in spans:
-        index = bisect_right(others, span.start, key=lambda item: item.end)
-        while index < len(others) and others[index].start < span.end:
-            part = span.clip(others[index].start, others[index].end)
-            found += [part] if part else []
-            index += 1
-    return found
+    return [part for span in spans for part in clip_spans(others, span.start, span.end)]
+
+
+def _find_overlapping(spans: Sequence[Span], whole: Span) -> Sequence[Span]:
+    """Those of sorted spans, apart, that share time with another one, as they are."""
+    first = bisect_right(spans, whole.start, key=lambda item: item.end)
+    return spans[first : bisect_left(spans, whole.end, lo=first, key=lambda item: item.start)]
 
 
 def _difference(spans: Sequence[Span], others: Sequence[Span]) -> list[Span]:

@@ -44,6 +44,7 @@ Result = TypeVar("Result")
 STAGE_WORDS: Mapping[str, str] = {
     "vad": mark("speech detection"),
     "asr": mark("speech recognition"),
+    "text": mark("placing of the text"),
     "diarization": mark("diarization"),
     "segment": mark("telling sounds apart"),
     "separation": mark("separation of voices"),
@@ -91,7 +92,8 @@ def find_words(
 ) -> Transcription:
     """What is said in `speech`, with the refinement behind every recogniser.
 
-    Of a recogniser that writes a given text, what is heard is kept, which is the same for every text.
+    Of a recogniser that writes a given text, what is heard is kept, which is the same for every text, and what its
+    networks say of each piece of the text.
     """
     writer = transcriber if isinstance(transcriber, TextWriter) else None
     listener = transcriber if writer is None else writer.recogniser
@@ -110,8 +112,22 @@ def find_words(
     found = _take("asr", session, TRANSCRIPTION, listener, audio, depends, first, work)
     if writer is None:
         return found
-    rest = scale_progress(progress, TEXT_BEGINS, 1.0)
-    return run_stage("asr", rest, lambda heard: writer.write_text(found, audio, speech=speech, progress=heard))
+
+    def place(heard: Progress) -> Transcription:
+        return session.take(
+            BackendStage(
+                name="text",
+                form=TRANSCRIPTION,
+                backend=listener,
+                audio=audio,
+                depends={},
+                work=lambda: writer.write_text(found, audio, speech=speech, progress=heard),
+                memory=None if session.cache is None else session.cache.folder,
+                keeps_result=False,
+            )
+        )
+
+    return run_stage("asr", scale_progress(progress, TEXT_BEGINS, 1.0), place)
 
 
 def find_turns(

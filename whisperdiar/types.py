@@ -7,6 +7,7 @@ All times are float seconds. Inside a stage they count from the first sample of 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -70,19 +71,27 @@ def merge_spans(spans: Iterable[Span], *, gap: float = 0.0) -> tuple[Span, ...]:
     return tuple(merged)
 
 
+def clip_spans(spans: Sequence[Span], start: float, end: float) -> list[Span]:
+    """The parts in [start, end) of spans that are sorted and do not overlap; nothing of it has zero length."""
+    found = []
+    for number in range(bisect_right(spans, start, key=lambda span: span.end), len(spans)):
+        if spans[number].start >= end:
+            break
+        part = spans[number].clip(start, end)
+        if part is not None:
+            found.append(part)
+    return found
+
+
 def remove_spans(spans: Iterable[Span], removed: Sequence[Span]) -> tuple[Span, ...]:
     """What is left of spans outside of others, which are sorted and do not overlap; nothing of it has zero length."""
     left: list[Span] = []
     for span in spans:
         at = span.start
-        for hole in removed:
-            if hole.end <= at:
-                continue
-            if hole.start >= span.end:
-                break
+        for hole in clip_spans(removed, span.start, span.end):
             if hole.start > at:
                 left.append(Span(at, hole.start))
-            at = max(at, hole.end)
+            at = hole.end
         if at < span.end:
             left.append(Span(at, span.end))
     return tuple(left)

@@ -67,12 +67,16 @@ def test_a_second_run_repeats_what_changed_and_redo_needs_no_recording(cli: Cli,
 @pytest.mark.model
 def test_words_that_were_recognised_serve_every_given_text(cli: Cli, talk: Path, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Anna: Good morning everyone. Boris, would you like to go first?", "utf-8")
-    (tmp_path / "b.txt").write_text("Eve: Good morning everybody. Boris, would you like to go first?", "utf-8")
+    (tmp_path / "b.txt").write_text(
+        "Eve: Good morning everybody. Boris, purple elephants, would you like to go first?", "utf-8"
+    )
     assert cli(talk, *WORDS, *BIC, "-o", "plain.json").code == 0
     for name in ("a", "b"):
         done = cli("align", "--text", f"{name}.txt", talk, *WORDS, "--vad", "energy", "-o", f"{name}.json")
         assert done.code == 0, done.err
         assert _taken(done.err).startswith("speech detection, speech recognition")
+    again = cli("align", "--text", "b.txt", talk, *WORDS, "--vad", "energy", "-o", "b.json", "--overwrite")
+    assert _taken(again.err) == "speech detection, speech recognition, placing of the text, diarization"
     anew = cli("align", "--text", "b.txt", talk, *WORDS, "--vad", "energy", "-o", "c.json", "--no-cache")
     assert (anew.code, _taken(anew.err)) == (0, "")
     assert (tmp_path / "b.json").read_bytes() == (tmp_path / "c.json").read_bytes()

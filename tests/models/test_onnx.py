@@ -13,7 +13,7 @@ import pytest
 
 from tests import tiny_pyannote as tiny
 from tests.examples import by_night, few_by_day
-from tests.kept_parts import check_another_number
+from tests.kept_parts import check_another_number, check_kills
 from tests.sounds import SAMPLES, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, Turn, Word, load
 from whisperdiar.diarization._shared import onnx_embedding
@@ -465,8 +465,27 @@ def test_a_speaker_with_hardly_a_frame_has_no_embedding_where_frames_are_not_sha
     assert found[1].any()
 
 
-@pytest.mark.parametrize("settings", [{}, {"exact": False, "min_cluster_size": None}], ids=["exact", "stretches"])
+SETTINGS = {"exact": {}, "fast": {"fast": True}, "stretches": {"exact": False, "min_cluster_size": None}}
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_another_number_of_speakers_needs_no_network_again(
     small: Networks, audio: Audio, settings: dict[str, Any], tmp_path: Path
 ) -> None:
     check_another_number(small.backend(**settings), audio, (Span(0.0, audio.duration),), tmp_path / "log")
+
+
+def test_fast_goes_on_after_a_kill(small: Networks, tmp_path: Path) -> None:
+    sound = conversation("ABC", each=20.0, gap=2.0)[0]
+    backend = small.backend(Runtime(device="cpu", offline=True, threads=1), fast=True)
+    segmentation, encoder = backend._require()
+    _, active = segmentation.scores(sound, grid := segmentation.grid(sound), report=lambda _: None)
+    heard: list[float] = []
+
+    def work() -> bytes:
+        heard.clear()
+        return shared_frames.embed(sound, active, encoder, grid, exclude_overlap=True, report=heard.append).tobytes()
+
+    work()
+    assert heard == pytest.approx([1 / 3, 2 / 3, 1.0]), "three blocks"
+    assert check_kills(work, tmp_path) == 3

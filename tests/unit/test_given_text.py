@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
+from tests.kept_parts import check_kills
 from whisperdiar import FormatError, InvalidOption, Segment, Span, Speaker, Transcript, Word, editing, write
 from whisperdiar.asr.whisper import Backend as Whisper
 from whisperdiar.cache.identity import describe_backend
@@ -114,6 +116,27 @@ def test_long_sequences_are_matched_in_pieces_as_they_are_in_one(seed: int, size
     assert all(a.said < b.said and a.heard < b.heard for a, b in pairwise(pairs))
     right = sum(pair.likeness == 1.0 for pair in pairs)
     assert right >= 0.95 * (len(heard) - heard.count("um"))
+
+
+def test_a_text_that_is_laid_on_hours_goes_on_after_a_kill(tmp_path: Path) -> None:
+    class Forcer(Whisper):
+        def force_words(
+            self, sound: Samples, words: Sequence[str], *, language: str | None
+        ) -> Sequence[ScoredTime | None]:
+            return [ScoredTime(0.1 * k, 0.1 * k + 0.1, 0.9) if k % 3 else None for k in range(len(words))]
+
+    heard = spoken([f"word{k}" for k in range(200)])
+    text = text_of(["" if k % 50 == 25 else f"word{k}" for k in range(200)])
+    text = GivenText(tuple(GivenWord(" never" if not word.text.strip() else word.text) for word in text.words))
+    audio = silence(heard[-1].end + 1.0)
+    writer = TextTranscriber(Forcer(), text)
+
+    def work() -> Transcription:
+        speech = [Span(0.0, audio.duration)]
+        return writer.write_text(Transcription("en", None, heard), audio, speech=speech)
+
+    assert sum("never" in word.text for word in work().words) == 4
+    assert check_kills(work, tmp_path) == 4, "a part for each piece with a word that was not heard"
 
 
 def test_units_are_what_both_sides_can_agree_on() -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import sys
 import tracemalloc
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,25 +21,37 @@ from hypothesis import strategies as st
 from tests.examples import few_by_day
 from tests.formats_strategies import can_write
 from whisperdiar import (
+    Audio,
     Cue,
+    Diarization,
     FormatError,
     Segment,
     Span,
     Speaker,
     Transcript,
+    Transcription,
     Turn,
     Word,
     cues,
     subtitle_rules,
     talk_statistics,
 )
+from whisperdiar.asr._shared.refinement import recognise
+from whisperdiar.asr.whisper.parts import KeptTexts
+from whisperdiar.contracts import REFINEMENT_STEPS
+from whisperdiar.diarization.channels import Backend as Channels
 from whisperdiar.editing.text_form import write as write_form
 from whisperdiar.formats import FORMATS, by_name
+from whisperdiar.given_text.judging import Judge
 from whisperdiar.minutes.extract.compose import minutes
-from whisperdiar.options import PlotOptions, WriteOptions
+from whisperdiar.options import PlotOptions, SeparationSettings, WriteOptions
+from whisperdiar.per_channel import lay_out, remove_crosstalk
 from whisperdiar.reports.plots import picture_svg
+from whisperdiar.separation.overlap import _ByTime, _lies_in
+from whisperdiar.separation.stretches import find_stretches
 from whisperdiar.subtitles.checking import _check_neighbours, _check_pair, _people, check
 from whisperdiar.subtitles.unavoidable_violations import separate_unavoidable
+from whisperdiar.types import ANY_SPEAKERS, clip_spans, merge_spans, remove_spans
 
 WORDS, PER_SPEAKER = 200, 4
 GROWTH, ALLOWED = 4, 5.0
@@ -166,11 +180,139 @@ def test_memory_grows_with_the_size(name: str) -> None:
     assert large <= ALLOWED * small, f"{small} bytes became {large}"
 
 
+def test_no_passage_of_a_document_is_placed_by_a_look_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """python-docx looks through the document for the end of each paragraph, out of sight of the interpreter."""
+    pytest.importorskip("docx", reason="python-docx is not installed")
+    from docx.oxml.document import CT_Body
+
+    found: list[int] = []
+    look = CT_Body.first_child_found_in
+    monkeypatch.setattr(
+        CT_Body, "first_child_found_in", lambda body, *names: found.append(len(body)) or look(body, *names)
+    )
+    counts = []
+    for size in (WORDS, WORDS * GROWTH):
+        found.clear()
+        written("docx", conversation(size))
+        counts.append(sum(found))
+    assert counts[0] == counts[1]
+
+
 def test_a_square_is_seen() -> None:
     def square(n: int) -> int:
         return sum(a is b for a in range(n) for b in range(n))
 
     assert steps(lambda: square(80)) > ALLOWED * steps(lambda: square(20))
+
+
+@dataclass
+class Speech:
+    """Many short stretches of speech, and what is said in them: a loop now and then, a pause, nothing at all."""
+
+    n: int
+    does_itself: frozenset[str] = REFINEMENT_STEPS - {"gaps"}
+
+    def __post_init__(self) -> None:
+        self.spans = [Span(3.0 * k, 3.0 * k + 2.6) for k in range(self.n)]
+        self.words = tuple(
+            Word(Span(span.start + 0.3 * i, span.start + 0.3 * i + 0.25), f" word{(k + i) % 97}", 0.9)
+            for k, span in enumerate(self.spans)
+            if k % 5
+            for i in range(5)
+        )
+        samples = np.zeros((2, round(3.0 * self.n * 1000)), np.float32)
+        for k, span in enumerate(self.spans):
+            samples[k % 2, round(1000 * span.start) : round(1000 * span.end)] = 0.1 * (-1) ** np.arange(2600)
+        self.audio = Audio(samples, 1000)
+        self.turns = tuple(
+            Turn(Span(span.start + 0.1 * (k % 7), span.end + 1.0), f"SPEAKER_0{k % 3}", 1 + k % 2)
+            for k, span in enumerate(self.spans)
+        )
+
+    def transcribe(self, audio: Audio, **given: Any) -> Transcription:
+        return Transcription("en", None, self.words, no_speech=tuple((span, 0.1) for span in self.spans))
+
+
+def judge_all(speech: Speech) -> list[Any]:
+    judge = Judge(speech.audio, speech.spans, None, language="en")
+    return [judge.speech_in(span) for span in speech.spans]
+
+
+def take_batches(speech: Speech) -> int:
+    kept = KeptTexts(None)
+    return sum(kept.find_batch(([span.start] for span in speech.spans[k:]), {}) is None for k in range(speech.n))
+
+
+def separate(speech: Speech) -> tuple[Word, ...]:
+    """Each stretch of overlap gets the words that it has already."""
+    said = _ByTime(speech.words)
+    for stretch in find_stretches(
+        Diarization("r", speech.turns), duration=speech.audio.duration, settings=SeparationSettings()
+    )[0]:
+        own = [word for word in said.find_near(stretch.span) if _lies_in(word, stretch.region)]
+        said.exchange(stretch.span, lambda word, own=own: word in own, own)  # type: ignore[misc]
+    return tuple(said.items)
+
+
+STAGES: dict[str, Callable[[Speech], Any]] = {
+    "speech without words": lambda item: recognise(item, item.audio, speech=item.spans),  # type: ignore[arg-type]
+    "speech without music": lambda item: remove_spans(item.spans, [turn.span for turn in item.turns[::9]]),
+    "a text judged": judge_all,
+    "batches that were kept": take_batches,
+    "voices separated": separate,
+    "channels laid out": lambda item: lay_out(item.audio, [item.spans[::8], item.spans[4::8]]),
+    "the same words on two channels": lambda item: remove_crosstalk(
+        [item.words, [word for k, word in enumerate(item.words) if k % 4]], item.audio
+    ),
+    "turns of channels": lambda item: Channels().diarize(item.audio, speech=item.spans, speakers=ANY_SPEAKERS),
+}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_steps_of_stages_grow_with_the_length(name: str) -> None:
+    few, many = Speech(100), Speech(100 * GROWTH)
+    for size in (few, many):
+        STAGES[name](size)
+    small, large = steps(lambda: STAGES[name](few)), steps(lambda: STAGES[name](many))
+    assert large <= ALLOWED * small, f"{small} steps became {large}"
+
+
+SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), max_size=12).map(
+    lambda pairs: [Span(start / 4, (start + length) / 4) for start, length in pairs]
+)
+
+
+@given(spans=SPANS, others=SPANS)
+def test_what_is_found_by_halving_is_what_a_look_at_all_finds(spans: list[Span], others: list[Span]) -> None:
+    apart, holes = merge_spans(spans), merge_spans(others)
+    for whole in others:
+        inside = [part for span in apart if (part := span.clip(whole.start, whole.end))]
+        assert clip_spans(apart, whole.start, whole.end) == inside
+    grid = [k / 8 + 1 / 16 for k in range(200)]
+
+    def holds(found: Sequence[Span], time: float) -> bool:
+        return any(span.start <= time < span.end for span in found)
+
+    left = remove_spans(spans, holes)
+    assert [holds(left, time) for time in grid] == [holds(spans, time) and not holds(holes, time) for time in grid]
+    assert all(span.duration > 0 for span in left)
+
+
+@given(spans=SPANS, stretches=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 8), st.integers(0, 4)), max_size=5))
+def test_words_exchanged_near_a_stretch_are_those_exchanged_among_all(
+    spans: list[Span], stretches: list[tuple[int, int, int]]
+) -> None:
+    words = sorted((Word(span, f" {k}", 0.9) for k, span in enumerate(spans)), key=lambda word: word.span)
+    near = _ByTime(words)
+    for start, length, n_new in stretches:
+        region = Span(start / 4, (start + length) / 4)
+        new = [Word(region, f" new {k}", 0.5) for k in range(n_new)]
+        near.exchange(region, partial(_lies_in, spans=[region]), new)
+        words = sorted([*(word for word in words if not _lies_in(word, [region])), *new], key=lambda word: word.span)
+        assert near.items == words
+        assert {word.text for word in words if word.span.clip(region.start, region.end)} <= {
+            word.text for word in near.find_near(region)
+        }
 
 
 CUES = st.lists(

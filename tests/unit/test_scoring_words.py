@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
+from whisperdiar import join, score
 from whisperdiar.errors import InvalidOption
 from whisperdiar.scoring import (
     NOBODY,
@@ -20,7 +21,7 @@ from whisperdiar.scoring import (
     pool_scores,
     wrong_speakers,
 )
-from whisperdiar.types import Span, Turn
+from whisperdiar.types import Span, Turn, Word
 
 _SPOKEN = st.lists(st.tuples(st.sampled_from("AB"), st.sampled_from("123")), min_size=1, max_size=7)
 
@@ -111,3 +112,19 @@ def test_emotions_are_counted_by_the_second() -> None:
     hypothesis = [Turn(Span(3.0, 5.0), "happy"), Turn(Span(5.0, 8.0), "angry")]
     found = emotion_errors(reference, hypothesis, 10.0)
     assert found == {"total": 10.0, "missed": 1.0, "false alarm": 2.0, "confusion": 1.0, "overlap": 0.0}
+
+
+def test_a_table_of_words_for_which_there_is_no_memory_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MeetEval holds a number for each pair of words of two speakers: of ten hours of one voice 25 GB."""
+    pytest.importorskip("meeteval", reason="MeetEval is not installed")
+    words = tuple(Word(Span(0.5 * k, 0.5 * k + 0.4), f" word{k % 50}", 1.0, f"S{k // 40 % 2}") for k in range(400))
+    turns = [Turn(Span(20.0 * k, 20.0 * k + 20.0), f"S{k % 2}") for k in range(10)]
+    transcript = join(words, turns)
+    monkeypatch.setattr("whisperdiar.scoring._LARGE_TABLE", 100_000)
+    monkeypatch.setattr("whisperdiar.scoring.available_memory", lambda kind: 400_000)
+    (found,) = score(transcript, transcript).recordings
+    assert found.components["tcpWER"]["length"] == 400, "200 words on either side take 161,604 bytes"
+    monkeypatch.setattr("whisperdiar.scoring.available_memory", lambda kind: 300_000)
+    (found,) = score(transcript, transcript).recordings
+    assert found.left_out["tcpWER"] == "it would take 0.0 GB of memory, of which 0.0 GB are free"
+    assert found.components["cpWER"]["length"] == 400

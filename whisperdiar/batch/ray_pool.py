@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,6 +37,9 @@ STRETCH_S = 1800.0
 """… in stretches with so much speech."""
 _LONG_BYTES = 2e7
 """A smaller file behind a URL is not so long: two hours at 24 kbit/s."""
+_ASK_AGAIN_S = 1.0
+_PATIENCE_S = 600.0
+"""Without any worker: Ray waits for ever for a machine that does not come."""
 _CORES_EACH = 4
 _STORE_BYTES = 300_000_000
 """Of a cluster on this machine, for what passes between its workers; texts take little."""
@@ -50,6 +54,10 @@ class RayTranscriber(Transcriber):
         disable_telemetry()
         messages.use(language)
         super().__init__(settings)
+
+    def is_there(self) -> bool:
+        """Answers, once the actor has been begun anew."""
+        return True
 
     def run(self, task: Task, data: bytes | None) -> Outcome:
         """As `work`; `data` is the recording where this machine may not have the file."""
@@ -142,6 +150,11 @@ class RayPool:
         self._idle = deque(kind.remote(own, messages.current()) for _number in range(number))
         self._n_workers = number
         self._calls: dict[Any, tuple[Any, _Call]] = {}
+        self._asked: dict[Any, Any] = {}
+        """Actors that were lost, by the question whether they are there again."""
+        self._lost: deque[tuple[float, Any]] = deque()
+        """When to ask again those that are not."""
+        self._last_sign = time.monotonic()
         self._waiting: deque[_Call] = deque()
         self._shared: dict[int, _Shared] = {}
 
@@ -159,18 +172,49 @@ class RayPool:
         self._hand_out()
 
     def wait(self, timeout_s: float) -> list[PoolEvent]:
-        ready, _rest = self._ray.wait(list(self._calls), num_returns=1, timeout=timeout_s)
+        self._ask_the_lost()
+        if self._calls or self._idle:
+            self._last_sign = time.monotonic()
+        elif time.monotonic() - self._last_sign > _PATIENCE_S:
+            raise BackendError(
+                _("--ray: all workers were lost, and none came back within {minutes:.0f} minutes; run it again").format(
+                    minutes=_PATIENCE_S / 60
+                )
+            )
+        out = [*self._calls, *self._asked]
+        if not out:
+            time.sleep(timeout_s)
+        ready, _rest = self._ray.wait(out, num_returns=1, timeout=timeout_s) if out else ([], [])
         events = []
         for reference in ready:
-            actor, call = self._calls.pop(reference)
-            self._idle.append(actor)
             found = self._get(reference)
+            if reference in self._asked:
+                self._take_back(self._asked.pop(reference), found)
+                continue
+            actor, call = self._calls.pop(reference)
+            self._take_back(actor, found)
             if call.kind == "work":
                 events.append(_tell(call.task, found))
             else:
                 self._go_on(call, found)
         self._hand_out()
         return events
+
+    def _take_back(self, actor: Any, found: Any) -> None:
+        """An actor that has answered gets work again; one that was lost, once it is there again.
+
+        What is handed to it before that fails at once, as if it had been lost a second time.
+        """
+        errors = self._ray.exceptions
+        if isinstance(found, errors.RayError) and not isinstance(found, errors.RayTaskError):
+            self._lost.append((time.monotonic() + _ASK_AGAIN_S, actor))
+        else:
+            self._idle.append(actor)
+
+    def _ask_the_lost(self) -> None:
+        while self._lost and self._lost[0][0] <= time.monotonic():
+            actor = self._lost.popleft()[1]
+            self._asked[actor.is_there.remote()] = actor
 
     def _get(self, reference: Any) -> Any:
         """What a call gave, or the error by which it was lost.
@@ -230,7 +274,9 @@ class RayPool:
         return None
 
     def close(self) -> None:
-        for actor in [*self._idle, *(actor for actor, _call in self._calls.values())]:
+        busy = [actor for actor, _call in self._calls.values()]
+        lost = [*self._asked.values(), *(actor for _when, actor in self._lost)]
+        for actor in [*self._idle, *busy, *lost]:
             with contextlib.suppress(Exception):
                 self._ray.kill(actor)
         if self._is_own:

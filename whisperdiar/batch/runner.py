@@ -368,7 +368,7 @@ class _Run:
         """Hands out what can be, and takes what has come."""
         while (self._queue or self._again) and self._hand_out():
             pass
-        if self._active and self._pool is not None:
+        if self._pool is not None and (self._active or self._pool.n_free < 1):
             for event in self._pool.wait(_WAIT_S):
                 self._take(event)
 

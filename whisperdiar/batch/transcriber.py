@@ -37,7 +37,7 @@ from whisperdiar.pipeline import wants_channels
 from whisperdiar.recordings import Part, RecordingResult, Source, read_source
 from whisperdiar.stage_results import find_speech, find_words
 from whisperdiar.system.machine import return_free_memory
-from whisperdiar.text.messages import _, join
+from whisperdiar.text.messages import Message, _, join
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, Span
 from whisperdiar.video import Video, with_video
@@ -219,8 +219,10 @@ class Transcriber:
     def _work(self, task: Task, progress: Progress) -> Outcome:
         clock = StageClock(progress)
         begun = time.monotonic()
+        heard: Path | None = None
         try:
             with open_source(task.source) as path, _using(self._take_parts(task)):
+                heard = path
                 if task.must_be_whole and self.settings.part.end is not None:
                     _read_to_its_end(path, self.settings.part)
                 (result,) = self.load().transcribe_all(
@@ -231,16 +233,20 @@ class Transcriber:
                 )
                 if self._identifier is not None and result.transcript is not None and result.audio is not None:
                     result = _name_voices(self._identifier, result, result.transcript, result.audio)
-                return self._describe(task, path, result, clock, time.monotonic() - begun)
+                outcome = self._describe(task, path, result, clock, time.monotonic() - begun)
         except _Incomplete as error:
-            return Outcome(is_incomplete=True, errors=(describe_error(error.cause),))
+            outcome = Outcome(is_incomplete=True, errors=(describe_error(error.cause),))
         except Exception as error:
-            return Outcome(
+            outcome = Outcome(
                 errors=(describe_error(error),),
                 may_pass=not isinstance(error, _NO_WAIT),
                 elapsed=time.monotonic() - begun,
                 stages=clock.seconds,
             )
+        if heard is None:
+            return outcome
+        errors = (_name_recording(text, str(heard), task.played or task.source) for text in outcome.errors)
+        return replace(outcome, errors=tuple(errors))
 
     @property
     def works_ahead(self) -> bool:
@@ -376,6 +382,12 @@ class Transcriber:
             versions=dict(provenance.get("versions", {})),
             elapsed=round(elapsed, 3),
         )
+
+
+def _name_recording(text: str, path: str, known_as: str) -> str:
+    """A message about a recording by the name that its user gave, not by that of the copy that was worked on."""
+    named = str.replace(text, path, known_as)
+    return Message(named, text.english.replace(path, known_as)) if isinstance(text, Message) else named
 
 
 def _add_frame_rate(transcript: Transcript | None, path: Path, options: WriteOptions) -> Transcript | None:

@@ -196,13 +196,14 @@ class PartsLog:
 
     Attributes:
         n_found: how often something that an earlier run had kept was found.
+        n_kept: how often something was to be kept that was not there.
         n_damaged: how many stretches of the file hold no record.
         error: why the last record could not be written, or None.
     """
 
     def __init__(self, path: Path | None) -> None:
         """Opens and locks it; None for a log that keeps nothing."""
-        self.n_found = self.n_damaged = 0
+        self.n_found = self.n_kept = self.n_damaged = 0
         self.error: str | None = None
         self._places: dict[bytes, tuple[int, int]] = {}
         self._using = threading.Lock()
@@ -233,6 +234,7 @@ class PartsLog:
     def keep(self, key: str, data: bytes) -> None:
         name, packed = digest(key.encode()), zlib.compress(data, _FAST)
         with self._using:
+            self.n_kept += 1
             if self._file is None or not self._may_write:
                 return
             record = _RECORD.pack(_MARK, name, len(packed), zlib.crc32(packed, zlib.crc32(name))) + packed

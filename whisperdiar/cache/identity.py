@@ -38,6 +38,7 @@ _DISTRIBUTIONS = {"nemo": "nemo_toolkit"}
 _STAGE_PACKAGES = {
     "vad": ("onnxruntime",),
     "asr": ("faster-whisper", "ctranslate2"),
+    "text": ("faster-whisper", "ctranslate2", "torch", "transformers"),
     "diarization": ("onnxruntime", "torch"),
     "segment": ("onnxruntime",),
     "separation": ("torch",),
@@ -154,7 +155,7 @@ def describe_backend(
     That is an object which says nothing of its settings, and a backend that reads its results from a file.
 
     Args:
-        stage: ``vad``, ``asr``, ``diarization``, ``segment``, ``separation`` or ``emotions``.
+        stage: ``vad``, ``asr``, ``text``, ``diarization``, ``segment``, ``separation`` or ``emotions``.
         backend: prepared.
         memory: remembers the hashes of model files.
     """

@@ -37,10 +37,10 @@ class Stage(Protocol[Result]):
     def form(self) -> Form[Result]: ...
 
     def key(self) -> Json | None:
-        """All that the result depends on, in JSON values; None where that cannot be told, and nothing is kept."""
+        """All that the result depends on, in JSON values; None where that cannot be told, and it is not kept."""
 
     def parts_key(self) -> Json | None:
-        """The same for the parts of the work, each of which has a key of its own; None for work without any."""
+        """The same for the parts of the work, each of which has a key of its own; None where none are kept."""
 
     def run(self) -> Result:
         """The work."""
@@ -61,6 +61,7 @@ class BackendStage(Generic[Result]):
         tell: what `about` says.
         memory: remembers the hashes of model files.
         parts_depend: whether parts depend on `depends` and the settings as well.
+        keeps_result: whether the result is kept beside the parts, which are most of its work.
     """
 
     name: str
@@ -72,14 +73,18 @@ class BackendStage(Generic[Result]):
     tell: Callable[[], Json] = lambda: None
     memory: CacheFolder | None = None
     parts_depend: bool = False
+    keeps_result: bool = True
 
     def parts_key(self) -> Json | None:
         if self.parts_depend:
-            return self.key()
+            return self._key()
         found = describe_backend(self.name, self.backend, self.memory)
         return None if found is None else [found[0], describe_sound(self.audio)]
 
     def key(self) -> Json | None:
+        return self._key() if self.keeps_result else None
+
+    def _key(self) -> Json | None:
         found = describe_backend(self.name, self.backend, self.memory)
         return None if found is None else [*found, describe_sound(self.audio), dict(self.depends)]
 
@@ -143,20 +148,13 @@ class StageCache:
         """The result of a stage, kept or computed now; what it raises comes out as it is."""
         depends = stage.key()
         if depends is None:
-            return Taken(stage.run(), stage.about())
+            result, share = self._run(stage, has_parts_alone=True)
+            return Taken(result, stage.about(), share)
         key = make_key(stage.name, [stage.form.version, depends])
         kept = self._find(stage, key)
         if kept is not None:
             return kept
-        share = ""
-        parts = stage.parts_key()
-        if parts is None:
-            result = stage.run()
-        else:
-            name, around = make_key(stage.name, [stage.form.version, parts]), current_parts()
-            with self.folder.open_parts(name) as log, keep_parts(log if around is None else _Both(log, around)):
-                result = stage.run()
-                share = "part" if log.n_found else ""
+        result, share = self._run(stage)
         about = stage.about()
         try:
             made = stage.form.to_bytes(result, about)
@@ -164,6 +162,17 @@ class StageCache:
             return Taken(result, about, share)
         self.folder.write(key, made)
         return Taken(result, about, share)
+
+    def _run(self, stage: Stage[Result], *, has_parts_alone: bool = False) -> tuple[Result, str]:
+        """The result, computed now with what was kept of its parts, and `Taken.share`."""
+        parts = stage.parts_key()
+        if parts is None:
+            return stage.run(), ""
+        name, around = make_key(stage.name, [stage.form.version, parts]), current_parts()
+        with self.folder.open_parts(name) as log, keep_parts(log if around is None else _Both(log, around)):
+            result = stage.run()
+            is_whole = has_parts_alone and not log.n_kept
+            return result, ("whole" if is_whole else "part") if log.n_found else ""
 
     def find(self, stage: Stage[Result]) -> Taken[Result] | None:
         """The result of a stage where it is kept whole; None where it is not."""

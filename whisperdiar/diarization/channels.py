@@ -29,6 +29,7 @@ from whisperdiar.types import (
     SpeakerActivity,
     SpeakerCount,
     Turn,
+    clip_spans,
     merge_spans,
     speaker_label,
 )
@@ -178,12 +179,7 @@ class Backend(BaseBackend[ChannelsSettings]):
             if turn.duration >= self.settings.min_turn and beginning >= _BEGINNING:
                 enough.append(turn)
         padded = merge_spans(Span(max(0.0, turn.start - padding), turn.end + padding) for turn in enough)
-        return [piece for region in regions for piece in _clip_turns(padded, region)]
-
-
-def _clip_turns(turns: Sequence[Span], region: Span) -> list[Span]:
-    pieces = (turn.clip(region.start, region.end) for turn in turns)
-    return [piece for piece in pieces if piece is not None]
+        return [piece for region in regions for piece in clip_spans(padded, region.start, region.end)]
 
 
 def _decibels(audio: Audio, channel: int) -> Levels:

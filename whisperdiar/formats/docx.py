@@ -52,14 +52,26 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> bytes:
     properties.language = page.language or ""
     _set_styles(made, layout, page.language)
     _set_page(made.sections[0], layout)
-    made.add_paragraph(page.title, style="Title")
+    last = made.add_paragraph(page.title, style="Title")
     if page.facts:
-        made.add_paragraph(page.facts, style="Subtitle")
+        last = made.add_paragraph(page.facts, style="Subtitle")
     for passage in page.passages:
         turned = _TURNED if passage.right_to_left else ""
-        _add_speaker(made.add_paragraph(style=SPEAKER + turned), passage)
-        made.add_paragraph(passage.text, style=PASSAGE + turned)
+        last = _add_behind(last, SPEAKER + turned)
+        _add_speaker(last, passage)
+        last = _add_behind(last, PASSAGE + turned)
+        if passage.text:
+            last.add_run(passage.text)
     return save_docx(made)
+
+
+def _add_behind(last: Any, style: str) -> Any:
+    """A paragraph behind the last one; python-docx looks through all of a document for the place of each."""
+    element = make_element("w:p")
+    last._p.addnext(element)
+    paragraph = type(last)(element, last._parent)
+    paragraph.style = style
+    return paragraph
 
 
 def _add_speaker(paragraph: Any, passage: Passage) -> None:

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from whisperdiar.given_text.matching import Item
 from whisperdiar.given_text.reading import GivenWord
-from whisperdiar.types import Audio, Samples, ScoredTime, Span, Word, divide_time, total_duration
+from whisperdiar.types import Audio, Samples, ScoredTime, Span, Word, clip_spans, divide_time, total_duration
 
 LONGEST_PIECE_S = 28.0
 """More sound than this no network hears at once."""
@@ -75,7 +75,7 @@ class Judge:
 
     Args:
         audio: the recording, at the rate that `force` takes.
-        speech: sorted spans of it in which somebody speaks.
+        speech: sorted spans of it, apart, in which somebody speaks.
         force: tells when given words are spoken; None for nobody who can.
         language: of the recording, as the recogniser names it.
     """
@@ -86,7 +86,7 @@ class Judge:
 
     def speech_in(self, span: Span) -> list[Span]:
         """The speech inside a span, sorted."""
-        return [part for item in self._speech if (part := item.clip(span.start, span.end))]
+        return clip_spans(self._speech, span.start, span.end)
 
     def judge(self, items: Sequence[Item], span: Span) -> list[JudgedItem]:
         """What becomes of the items of one piece.

@@ -137,9 +137,7 @@ def _longest_chain(places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     for index, (_i, j) in enumerate(places):
         at = bisect_left(tails, j)
         before.append(ends[at - 1] if at else None)
-        tails[at:], ends[at:] = (
-            ([j], [index]) if at == len(tails) else ([j, *tails[at + 1 :]], [index, *ends[at + 1 :]])
-        )
+        tails[at : at + 1], ends[at : at + 1] = [j], [index]
     chain: list[tuple[int, int]] = []
     index_: int | None = ends[-1] if ends else None
     while index_ is not None:

@@ -9,20 +9,26 @@ speech there by its letters. A CTC model times all words again, in pieces betwee
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from whisperdiar.asr._shared.refinement import recognise
 from whisperdiar.contracts import (
     REFINEMENT_STEPS,
+    Parts,
     Progress,
     Transcriber,
     WordForcer,
+    current_parts,
     info_of,
     no_progress,
     record_of,
     release,
+    remember_json,
     scale_progress,
 )
 from whisperdiar.errors import FormatError
@@ -34,7 +40,7 @@ from whisperdiar.given_text.reading import GivenText
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.text.counts import count_words
 from whisperdiar.text.messages import _
-from whisperdiar.types import Audio, BackendRecord, Span, Transcription, merge_spans
+from whisperdiar.types import Audio, BackendRecord, Samples, ScoredTime, Span, Transcription, merge_spans
 
 TEXT_BEGINS = 0.8
 """Of the progress of stage ``asr``: recognition; the rest is the text."""
@@ -159,7 +165,8 @@ class TextTranscriber:
             )
         warnings, notes = list(heard.warnings), list(heard.notes)
         forcer = self.recogniser if isinstance(self.recogniser, WordForcer) and self.word_times != "none" else None
-        judge = Judge(audio, inside, None if forcer is None else forcer.force_words, language=heard.language)
+        force = None if forcer is None else partial(_force_words, forcer, current_parts())
+        judge = Judge(audio, inside, force, language=heard.language)
         aligner = self._find_aligner(heard.language, audio, warnings)
         placed = place(matched, judge, align=None if aligner is None else aligner.align, progress=progress)
         if aligner is not None and aligner.failure:
@@ -221,3 +228,18 @@ class TextTranscriber:
         if is_asked:
             warnings.append(_("word times are the recogniser's own: {cause}").format(cause=cause))
         return None
+
+
+def _force_words(
+    forcer: WordForcer, parts: Parts | None, sound: Samples, words: Sequence[str], *, language: str | None
+) -> list[ScoredTime | None]:
+    """When each of the words is spoken in a piece: kept by an earlier run, or found now, and kept."""
+    key = json.dumps(["forced", language, hashlib.blake2b(sound.tobytes(), digest_size=16).hexdigest(), *words])
+
+    def work() -> list[list[float] | None]:
+        found = forcer.force_words(sound, words, language=language)
+        return [
+            None if item is None else [float(item.start), float(item.end), float(item.probability)] for item in found
+        ]
+
+    return [None if item is None else ScoredTime(*item) for item in remember_json(parts, key, work)]

@@ -60,6 +60,7 @@ from whisperdiar.scoring.words import (
     WrongSpeakers,
     character_errors,
     check_packages,
+    estimate_tcp_bytes,
     is_orc_exact,
     speaker_errors,
     word_errors,
@@ -68,6 +69,7 @@ from whisperdiar.scoring.words import (
 from whisperdiar.subtitles.checking import check as check_cues
 from whisperdiar.system.files import read_bytes
 from whisperdiar.system.log import warn
+from whisperdiar.system.machine import available_memory
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
@@ -122,6 +124,8 @@ __all__ = [
 Source = str | os.PathLike[str] | Transcript | Mapping[str, Document]
 _TURNS = tuple(own.name for own in MEASURES.values() if own.about == "turns")
 _WORDS = tuple(own.name for own in MEASURES.values() if own.about == "words")
+_LARGE_TABLE = 10**9
+"""Bytes from which on MeetEval's table for tcpWER is held against the memory that is free."""
 _SPEAKERS = ("cpWER", "tcpWER", "DI-cpWER", "WDER")
 
 
@@ -317,6 +321,8 @@ def _score_words(
     components["CER"] = asdict(character_errors(*texts))
     for measure in ("cpWER", "tcpWER", "ORC-WER", "DI-cpWER", "WDER"):
         reason = _why_not(measure, reference, hypothesis)
+        if measure == "tcpWER" and not reason:
+            reason = _explain_lack_of_memory(estimate_tcp_bytes(said, heard))
         if reason:
             left_out[measure] = reason
         elif measure == "WDER":
@@ -347,6 +353,16 @@ def _why_not(measure: str, reference: Document, hypothesis: Document) -> str:
     if measure == "ORC-WER" and not reference.timed:
         return _("{source} has no utterances with times").format(source=reference.source)
     return ""
+
+
+def _explain_lack_of_memory(needed: int) -> str:
+    """Why a table of so many bytes is not made; nothing where there is room for it."""
+    free = available_memory("cpu") if needed > _LARGE_TABLE else None
+    if free is None or needed <= free / 2:
+        return ""
+    return _("it would take {needed:.1f} GB of memory, of which {free:.1f} GB are free").format(
+        needed=needed / 1e9, free=free / 1e9
+    )
 
 
 def _check_subtitles(path: Path, language: str | None) -> dict[str, float]:

@@ -6,10 +6,11 @@ words of both speakers, where that makes them better
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,8 @@ _MARGIN_S = 0.15
 """Turns are cut by loudness, which the first and last sounds of words lack."""
 _VOICE_S = 60.0
 """Seconds of a speaker alone that the voice is taken from."""
+
+Timed = TypeVar("Timed", bound=Word | Turn)
 
 Recognise = Callable[[Audio, Sequence[Span]], Transcription]
 """Sound of one voice, and where it speaks → its words."""
@@ -138,20 +141,20 @@ class OverlapSeparator:
             return SeparatedOverlap(tuple(words), notes=_describe((), n_crowded))
         speakers = {label for stretch in stretches for label in stretch.speakers}
         learn = cache(partial(self._learn_voices, audio, diarization.turns, frozenset(speakers), progress))
-        left, made, replacements = list(words), [], []
-        parts = current_parts()
+        left, turns, made, replacements = _ByTime(words), _ByTime(diarization.turns), [], []
+        parts, replaced = current_parts(), False
         for number, stretch in enumerate(stretches):
-            work = partial(self._separate, audio, left, diarization.turns, stretch, learn, recognise)
+            said, spoken = left.find_near(stretch.span), turns.find_near(stretch.span)
+            work = partial(self._separate, audio, said, spoken, stretch, learn, recognise)
             reading, record, found = remember_stretch(parts, number, work)
             if reading is not None:
-                gone = {id(word) for word in left if _lies_in(word, stretch.region)}
-                left = [word for word in left if id(word) not in gone] + list(reading.words)
-                left.sort(key=lambda word: word.span)
+                left.exchange(stretch.span, partial(_lies_in, spans=stretch.region), reading.words)
                 replacements += found
+                replaced = True
             made.append(record)
             progress(STAGE, (number + 1) / len(stretches))
         return SeparatedOverlap(
-            tuple(left),
+            tuple(left.items if replaced else words),
             tuple(made),
             tuple(replacements),
             _describe(made, n_crowded),
@@ -266,6 +269,30 @@ class OverlapSeparator:
                 [[np.nan if v is None else float(v @ voices[label]) for label in speakers] for v in heard]
             )
         return assign_streams(speakers, similarities, measure_levels(streams, rate, solo))
+
+
+class _ByTime(Generic[Timed]):
+    """Words or turns in order of time, of which those near a stretch are found without a look at all of them."""
+
+    def __init__(self, items: Iterable[Timed]) -> None:
+        self.items = sorted(items, key=lambda item: item.span)
+        self._longest: float = max((item.span.duration for item in self.items), default=0.0)
+
+    def find_near(self, span: Span) -> list[Timed]:
+        """All that share time with a span or its margin, and perhaps some beside them."""
+        return self.items[self._find_range(span)]
+
+    def exchange(self, span: Span, is_gone: Callable[[Timed], bool], new: Sequence[Timed]) -> None:
+        """Put others in place of some, all of which share time with `span`."""
+        self._longest = max([self._longest, *(item.span.duration for item in new)])
+        near = self._find_range(span)
+        kept = [item for item in self.items[near] if not is_gone(item)]
+        self.items[near] = sorted([*kept, *new], key=lambda item: item.span)
+
+    def _find_range(self, span: Span) -> slice:
+        begin, end = span.start - self._longest - 2 * _MARGIN_S, span.end + 2 * _MARGIN_S
+        first = bisect_left(self.items, begin, key=lambda item: item.span.start)
+        return slice(first, bisect_right(self.items, end, lo=first, key=lambda item: item.span.start))
 
 
 def _inside(spans: Iterable[Span], whole: Span) -> tuple[Span, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -92,12 +93,18 @@ def _group(spans: Sequence[Span], others: Sequence[Span], settings: SeparationSe
             last is not None
             and span.start - last[-1].end <= settings.max_gap
             and span.end - last[0].start <= settings.max_stretch
-            and not any(other.start < span.start and other.end > last[-1].end for other in others)
+            and not _is_between(others, last[-1].end, span.start)
         ):
             last.append(span)
         else:
             groups.append([span])
     return groups
+
+
+def _is_between(others: Sequence[Span], end: float, start: float) -> bool:
+    """Whether one of sorted spans, apart, goes on after one time and begins before another."""
+    at = bisect_right(others, end, key=lambda other: other.end)
+    return at < len(others) and others[at].start < start
 
 
 def _divide(span: Span, most: float) -> list[Span]:
@@ -108,8 +115,10 @@ def _divide(span: Span, most: float) -> list[Span]:
 
 
 def _widen(group: Sequence[Span], others: Sequence[Span], duration: float, context: float) -> Span:
-    """A group with its context, which ends where somebody else talks."""
+    """A group with its context, which ends where somebody else talks; `others` are sorted and apart."""
     start, end = group[0].start, group[-1].end
-    low = max([0.0, start - context, *(other.end for other in others if other.end <= start)])
-    high = min([duration, end + context, *(other.start for other in others if other.start >= end)])
+    before = bisect_right(others, start, key=lambda other: other.end)
+    after = bisect_left(others, end, key=lambda other: other.start)
+    low = max([0.0, start - context, *(other.end for other in others[before - 1 : before])])
+    high = min([duration, end + context, *(other.start for other in others[after : after + 1])])
     return Span(low, max(high, end))

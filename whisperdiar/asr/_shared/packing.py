@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from whisperdiar.types import Audio, Samples, Span, merge_spans
+from whisperdiar.types import Audio, Samples, Span, clip_spans, merge_spans
 
 _EARLIEST_END = 0.35
 """A piece ends at a pause from this share of its limit on; with less in it, the speech after the pause is cut."""
@@ -50,14 +50,7 @@ class Piece:
 
     def spoken(self, speech: Sequence[Span]) -> list[Span]:
         """The parts of sorted `speech` that lie in the clips."""
-        found = []
-        for clip in self.clips:
-            index = bisect_right(speech, clip.start, key=lambda span: span.end)
-            while index < len(speech) and speech[index].start < clip.end:
-                part = speech[index].clip(clip.start, clip.end)
-                found += [part] if part else []
-                index += 1
-        return found
+        return [part for clip in self.clips for part in clip_spans(speech, clip.start, clip.end)]
 
     def read_sound(self, audio: Audio) -> Samples:
         """float32 (n_samples,): a copy of the clips, mixed to mono."""

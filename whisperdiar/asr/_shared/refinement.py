@@ -48,7 +48,7 @@ from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
 from whisperdiar.options import SAMPLE_RATE_HZ, RefinementSettings, Runtime, Vocabulary
 from whisperdiar.text.messages import _, mark, ngettext
-from whisperdiar.types import Audio, Dropped, Samples, Span, Transcription, Word, merge_spans
+from whisperdiar.types import Audio, Dropped, Samples, Span, Transcription, Word, clip_spans, merge_spans
 
 NO_WORDS = mark("no words were recognised in this speech")
 """Reason of speech for which there are no words, among what was dropped."""
@@ -170,6 +170,7 @@ class _Refinement:
         self._pieces = pack(
             speech, limit=_PIECE_S, max_pause=MAX_PAUSE_S, kept_pause=KEPT_PAUSE_S, cut=partial(find_quietest, audio)
         )
+        self._no_speech = _assign_no_speech(found.no_speech, self._pieces)
         self._align: Align | None = None
         self._filters = Filters.of(recogniser) if "filters" in steps else Filters.none()
 
@@ -202,14 +203,6 @@ class _Refinement:
         )
 
     def _refine(self, words: Sequence[Word], piece: Piece, *, is_gap: bool = False) -> FilteredWords:
-        no_speech = max(
-            (
-                share
-                for span, share in self._found.no_speech
-                if span.start < piece.span.end and piece.span.start < span.end
-            ),
-            default=0.0,
-        )
         return refine_piece(
             words,
             piece,
@@ -218,7 +211,7 @@ class _Refinement:
             self._filters,
             align=self._align,
             # A phrase that recognisers like to invent is not believed where nothing was heard the first time.
-            no_speech_probability=1.0 if is_gap else no_speech,
+            no_speech_probability=1.0 if is_gap else self._no_speech.get(piece, 0.0),
         )
 
     def _find_aligner(self, warnings: list[str]) -> WordAligner | None:
@@ -388,10 +381,15 @@ def list_speech_without_words(
         speech: sorted spans in which somebody speaks.
         besides: spans that are accounted for otherwise.
     """
+    known = merge_spans(besides)
     silent = [
         gap
         for piece, item in found.items()
-        for gap in find_gaps(item.words, piece.spoken(speech), besides=[*(one.span for one in item.dropped), *besides])
+        for gap in find_gaps(
+            item.words,
+            piece.spoken(speech),
+            besides=[*(one.span for one in item.dropped), *clip_spans(known, piece.span.start, piece.span.end)],
+        )
     ]
     return [Dropped(span, "", NO_WORDS) for span in join_gaps(silent)]
 
@@ -468,4 +466,19 @@ def _assign_words(words: Sequence[Word], pieces: Sequence[Piece]) -> dict[Piece,
         after = bisect_right(starts, middle)
         near = pieces[max(0, after - 1) : after + 1]
         found[min(near, key=lambda piece: max(piece.span.start - middle, middle - piece.span.end, 0.0))].append(word)
+    return found
+
+
+def _assign_no_speech(no_speech: Sequence[tuple[Span, float]], pieces: Sequence[Piece]) -> dict[Piece, float]:
+    """The highest of the probabilities that nobody speaks whose spans share time with each piece, where there is one.
+
+    Args:
+        pieces: sorted and apart.
+    """
+    found: dict[Piece, float] = {}
+    for span, share in no_speech:
+        at = bisect_right(pieces, span.start, key=lambda piece: piece.span.end)
+        while at < len(pieces) and pieces[at].span.start < span.end:
+            found[pieces[at]] = max(share, found.get(pieces[at], 0.0))
+            at += 1
     return found

@@ -149,9 +149,11 @@ class Decoder:
         """
         done = 0.0
         total = sum(_seconds(task) for task in tasks)
-        for kind in dict.fromkeys(map(_kind, tasks)):
+        alike: dict[tuple[str, str], list[Task]] = {}
+        for task in tasks:
+            alike.setdefault(_kind(task), []).append(task)
+        for kind, todo in alike.items():
             before = ""
-            todo = [task for task in tasks if _kind(task) == kind]
             while todo:
                 known = self._find_batch(todo, before)
                 group = todo[: self.batch_size if known is None else len(known)]
@@ -174,7 +176,7 @@ class Decoder:
 
     def _find_batch(self, todo: Sequence[Task], before: str) -> list[RawText] | None:
         """The texts of the next batch, where a run that was stopped had kept them."""
-        return self._kept.find_batch([_describe(task) for task in todo], self._batch_options(todo[0], before))
+        return self._kept.find_batch(map(_describe, todo), self._batch_options(todo[0], before))
 
     def _batch_options(self, task: Task, before: str) -> dict[str, Any]:
         """All that the texts of a batch depend on beside the pieces, in JSON values."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from whisperdiar.asr._shared.words import RawWord
@@ -43,15 +44,17 @@ class KeptTexts:
     def __init__(self, parts: Parts | None) -> None:
         self._parts = parts
 
-    def find_batch(self, tasks: Sequence[list[Any]], options: Mapping[str, Any]) -> list[RawText] | None:
+    def find_batch(self, tasks: Iterable[list[Any]], options: Mapping[str, Any]) -> list[RawText] | None:
         """The texts of the batch that begins with the first of `tasks`, as many as it had; None where none was kept.
 
         Args:
-            tasks: of the pieces still to be decoded, in order, as JSON values.
+            tasks: of the pieces still to be decoded, in order, as JSON values; as many are taken as the batch has.
             options: how they are decoded.
         """
-        found = self._find(["batch", tasks[0], options])
-        if found is None or [task for task, _text in found] != list(tasks[: len(found)]):
+        coming = iter(tasks)
+        first = next(coming)
+        found = self._find(["batch", first, options])
+        if found is None or [task for task, _text in found] != [first, *islice(coming, max(0, len(found) - 1))]:
             return None
         return [RawText.from_json(text) for _task, text in found]
 
