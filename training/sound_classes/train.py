@@ -279,8 +279,11 @@ def main() -> None:
     )
     parser.add_argument("--tracks", type=int, default=400)
     parser.add_argument("--noises", type=int, default=320)
-    parser.add_argument("--scenes", type=int, default=1600)
-    parser.add_argument("--epochs", type=float, default=8)
+    parser.add_argument("--scenes", type=int, default=1280)
+    parser.add_argument(
+        "--parts", type=int, nargs="*", default=[*range(SHARDS)], help=f"which of {SHARDS} parts are trained on"
+    )
+    parser.add_argument("--epochs", type=float, default=12)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1, help="processes that build scenes")
     parser.add_argument("-o", "--output", type=Path, default=RESULT)
@@ -288,7 +291,7 @@ def main() -> None:
     if given.data:
         given.data.mkdir(parents=True, exist_ok=True)
     held = make_data(list_sources(given, "watch"), given.data, given.workers)
-    data = make_data(list_sources(given, "train"), given.data, given.workers)
+    data = make_data(list_sources(given, "train"), given.data, given.workers, given.parts)
     print(f"{data[1].size * features.STEP_S / 3600:.1f} h", flush=True)
     if given.epochs:
         save(*train(data, held, epochs=given.epochs, threads=given.threads), given.output)
