@@ -1,6 +1,6 @@
 """Sound classes: frames that `whisperdiar segment` gets right, by kind, on scenes that its training never saw.
 
-    python benchmarks/sound_classes.py --voices POOL [--prompts FOLDER...] [--music FILE...] [--noise FILE...]
+    python benchmarks/sound_classes.py --voices POOL [--music FILE...] [--noise FILE...]
                                        [--corpus CORPUS] [--speed HOURS...]
 
 POOL is that of `benchmarks/conversation_voices.py`, of which the voices are used that the training leaves out; music is
@@ -168,7 +168,6 @@ def main() -> None:
     parser.add_argument(
         "--noise", type=Path, nargs="*", default=[], help="recordings of noise, in scenes with the music"
     )
-    parser.add_argument("--prompts", type=Path, nargs="*", default=[], help="folders of short recordings of one voice")
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--speed", type=float, nargs="*", default=[], help="hours")
     parser.add_argument("--scenes", type=int, default=30, help="of a minute each, for each table")
@@ -179,8 +178,6 @@ def main() -> None:
     given = parser.parse_args()
     rng = np.random.default_rng(given.seed)
     voices = scenes.read_voices(given.voices, "report", clips=given.clips)
-    pooled = list(voices)
-    voices += scenes.read_prompts(given.prompts)
     by_rule = scenes.make_pool("report", voices=voices, recordings=[], n_tracks=given.tracks, rng=rng)
     pools = {"music and noise by rule": by_rule}
     if given.music:
@@ -205,7 +202,7 @@ def main() -> None:
             )[4]
             print(f"speech over music at {ratio:g} dB: {100 * row[4] / row.sum():.1f} % of {row.sum() / 50:.0f} s")
     measure_kinds(by_rule, given.seed, threads=given.threads)
-    measure_presenter(scenes.Pool("report", pooled, [], []), given.seed)
+    measure_presenter(by_rule, given.seed)
     if given.corpus:
         measure_corpus(given.corpus, threads=given.threads)
     for hours in given.speed:
