@@ -59,11 +59,12 @@ def test_captions_come_and_become_a_transcript(chromium: Any, served: Running) -
     wait(chromium, "document.documentElement.dataset.state === 'on' || !document.querySelector('#failure').hidden", 200)
     assert chromium.execute_script("return document.querySelector('#failure').textContent") == ""
     chromium.execute_script("window.playSample()")
-    wait(chromium, "document.querySelector('#said').textContent.includes('morning')", 300)
+    # The first words differ with the moment at which they come: the small recogniser hears little behind them then.
+    wait(chromium, "document.querySelector('#said').textContent.includes('search page')", 300)
     find("#stop").click()
     wait(chromium, "document.documentElement.dataset.state === 'done'", 200)
     wait(chromium, "document.querySelectorAll('#end a').length === 4")
-    assert "morning" in chromium.execute_script("return document.querySelector('#said').textContent")
+    assert "search page" in chromium.execute_script("return document.querySelector('#said').textContent")
     assert chromium.execute_script("return document.querySelector('#end a').download") == "live.srt"
     assert chromium.execute_script("return document.querySelector('#failure').hidden")
     chromium.execute_script(

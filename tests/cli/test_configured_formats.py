@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.examples import by_night
 from tests.sounds import NANO
 from whisperdiar import Segment, Span, Speaker, Transcript, Turn, Word
 from whisperdiar.exchange import write
@@ -50,6 +51,15 @@ NAMED = {
     "score": "out.csv",
 }
 """For each command that writes a file, one that it writes without a word of formats."""
+HEARING = ("transcribe", "vad", "diarize")
+PAIRS = [
+    by_night(command, text, id=f"{command}-{name}")
+    if (row + column) % 2
+    else pytest.param(command, text, id=f"{command}-{name}")
+    for row, command in enumerate(COMMANDS)
+    for column, (name, text) in enumerate(SET.items())
+]
+"""Every command with every configuration; by day half of them, among which are all commands and all configurations."""
 
 
 @pytest.fixture
@@ -81,8 +91,7 @@ def _fill(command: str, short: Path) -> list[object]:
     return [command, *(short if item == "SHORT" else item for item in COMMANDS[command])]
 
 
-@pytest.mark.parametrize("text", SET.values(), ids=SET)
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("command", "text"), PAIRS)
 def test_no_format_of_all_commands_stops_one(cli: Cli, talk: Path, short: Path, command: str, text: str) -> None:
     (talk / "whisperdiar.toml").write_text(text, "utf-8")
     done = cli(*_fill(command, short), *(["-o", "-"] if command == "edit" else []))
@@ -92,8 +101,9 @@ def test_no_format_of_all_commands_stops_one(cli: Cli, talk: Path, short: Path, 
     assert len(done.err.splitlines()) == len(set(done.err.splitlines()))
 
 
-@pytest.mark.parametrize("text", SET.values(), ids=SET)
-@pytest.mark.parametrize("command", [name for name in NAMED if name not in ("transcribe", "vad", "diarize")])
+@pytest.mark.parametrize(
+    ("command", "text"), [pair for pair in PAIRS if pair.values[0] in NAMED and pair.values[0] not in HEARING]
+)
 def test_the_suffix_of_an_output_says_more_than_a_format_of_all_commands(
     cli: Cli, talk: Path, short: Path, command: str, text: str
 ) -> None:

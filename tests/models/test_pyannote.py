@@ -30,7 +30,7 @@ from whisperdiar.diarization.pyannote import Backend, _waveform
 from whisperdiar.errors import InvalidOption
 from whisperdiar.frameworks.pyannote import silence_pyannote
 from whisperdiar.options import PyannoteSettings, Runtime
-from whisperdiar.types import ANY_SPEAKERS
+from whisperdiar.types import ANY_SPEAKERS, Diarization
 
 pytest.importorskip("pyannote.audio", reason="pyannote.audio is not installed")
 pytestmark = pytest.mark.model
@@ -196,12 +196,27 @@ ACTING = [
 ]
 
 
+@pytest.fixture(scope="module")
+def plain() -> dict[Any, Diarization]:
+    """What the bases alone find, each computed once."""
+    return {}
+
+
 @pytest.mark.parametrize(("kind", "name", "value", "base"), ACTING)
 def test_every_setting_changes_the_turns(
-    kind: str, name: str, value: Any, base: dict[str, Any], audio: Audio, request: pytest.FixtureRequest
+    kind: str,
+    name: str,
+    value: Any,
+    base: dict[str, Any],
+    audio: Audio,
+    plain: dict[Any, Diarization],
+    request: pytest.FixtureRequest,
 ) -> None:
     folder = request.getfixturevalue(kind)
-    usual = diarize(ready(folder, **base), audio)
+    key = (kind, *sorted(base.items()))
+    if key not in plain:
+        plain[key] = diarize(ready(folder, **base), audio)
+    usual = plain[key]
     other = diarize(backend(folder, **base, **{name: value}), audio)
     assert usual.turns
     assert other.turns != usual.turns

@@ -9,6 +9,7 @@ import ctranslate2
 import numpy as np
 import pytest
 
+from tests.examples import by_night
 from training.whisper_nano.evaluate import SAMPLES, WER_BARS, overlaps, reference
 from training.whisper_nano.scoring import score
 from whisperdiar.asr.whisper import Backend
@@ -22,6 +23,8 @@ NANO = SAMPLES / "whisper-nano"
 CPU = Runtime(device="cpu", offline=True)
 RATE = 16_000
 OTHER_PROCESSORS = 0.02
+BY_DAY_AND_NIGHT = [by_night(name) if name in ("meeting.ogg", "call.flac") else name for name in WER_BARS]
+"""English is heard in one recording by day."""
 """They round otherwise, and the model may then differ by a word or two; the goals are measured by the evaluation."""
 
 
@@ -55,7 +58,7 @@ def heard():
     return get
 
 
-@pytest.mark.parametrize("name", WER_BARS)
+@pytest.mark.parametrize("name", BY_DAY_AND_NIGHT)
 def test_recordings_are_recognised_in_their_language(name, heard):
     found = heard(name)
     language = Path(name).stem.partition("_")[2] or "en"
@@ -66,7 +69,7 @@ def test_recordings_are_recognised_in_their_language(name, heard):
     assert result.start_error <= 0.06
 
 
-@pytest.mark.parametrize("name", WER_BARS)
+@pytest.mark.parametrize("name", BY_DAY_AND_NIGHT)
 def test_word_times_can_be_trusted(name, heard):
     found = heard(name)
     words = found.result.words

@@ -429,6 +429,16 @@ def test_settings_that_cannot_be_meant(wrong: dict[str, Any]) -> None:
         SortformerSettings(**wrong)
 
 
+def test_a_python_on_which_nemo_opens_no_model_is_told_before_anything_is_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("tarfile.data_filter", raising=False)
+    with pytest.raises(
+        BackendBroken, match=r"cannot open models on Python 3\.\d+\.\d+: use 3\.10\.12, 3\.11\.4 or later"
+    ):
+        Backend(SortformerSettings(model="nobody/nothing"), runtime=OFFLINE).prepare()
+
+
 def test_a_missing_package_is_named_with_its_extra(streaming: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "nemo" else find(name, *rest))

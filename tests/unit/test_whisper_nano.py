@@ -138,6 +138,16 @@ def test_score_counts_outside_overlapped_speech():
     assert score([], heard).errors == 6
 
 
+def test_a_word_that_is_said_again_is_held_against_the_nearest():
+    said = [SpokenWord("yes", 1.0, 1.2), SpokenWord("yes", 5.0, 5.3), SpokenWord("so", 9.0, 9.2)]
+    for at in (1.1, 5.1):
+        found = score(said, [SpokenWord("yes", at, at + 0.2), SpokenWord("so", 9.0, 9.2)])
+        assert found.errors == 1
+        assert found.delays == pytest.approx((0.1, 0.0), abs=1e-9)
+    missed = score(said[:1], [SpokenWord("Yes", 0.2, 0.3), SpokenWord("yes.", 1.0, 1.3)])
+    assert (missed.errors, missed.delays) == (1, (0.0,))
+
+
 def test_evaluation_leaves_overlapped_speech_out():
     from training.whisper_nano.evaluate import Said, overlaps
 

@@ -58,40 +58,51 @@ def normalised(text: str) -> str:
 
 
 def score(said: Sequence[Timed], heard: Sequence[Timed], *, overlapped: Sequence[tuple[float, float]] = ()) -> Score:
-    """Fewest errors that turn what was said into what was heard.
+    """Fewest errors that turn what was said into what was heard; of several such ways the one that moves words least.
 
+    A word that is said again and again is so held against the one beside it (time-mediated alignment, as of sclite).
     Inside `overlapped` (seconds) nothing counts: neither words said there, nor words heard there that nobody said.
     """
     free_said = [_touches(word, overlapped) for word in said]
     free_heard = [_touches(word, overlapped) for word in heard]
     left, right = [normalised(word.text) for word in said], [normalised(word.text) for word in heard]
-    costs = [[0] * (len(right) + 1) for _ in range(len(left) + 1)]
+
+    def pair(i: int, j: int) -> tuple[int, float]:
+        """The cost of the best way in which these two words lie beside each other."""
+        errors, moved = costs[i - 1][j - 1]
+        one, other = said[i - 1], heard[j - 1]
+        wrong = left[i - 1] != right[j - 1] and not free_said[i - 1]
+        return errors + wrong, moved + abs(other.start - one.start) + abs(other.end - one.end)
+
+    # Errors, and seconds by which starts and ends differ.
+    costs = [[(0, 0.0)] * (len(right) + 1) for _ in range(len(left) + 1)]
     for i in range(len(left) + 1):
         for j in range(len(right) + 1):
             options = []
             if i:
-                options.append(costs[i - 1][j] + (not free_said[i - 1]))
+                errors, moved = costs[i - 1][j]
+                options.append((errors + (not free_said[i - 1]), moved))
             if j:
-                options.append(costs[i][j - 1] + (not free_heard[j - 1]))
+                errors, moved = costs[i][j - 1]
+                options.append((errors + (not free_heard[j - 1]), moved))
             if i and j:
-                wrong = left[i - 1] != right[j - 1] and not free_said[i - 1]
-                options.append(costs[i - 1][j - 1] + wrong)
-            costs[i][j] = min(options, default=0)
+                options.append(pair(i, j))
+            costs[i][j] = min(options, default=(0, 0.0))
     delays: list[float] = []
     end_delays: list[float] = []
     i, j = len(left), len(right)
     while i and j:
-        same = left[i - 1] == right[j - 1]
-        if costs[i][j] == costs[i - 1][j - 1] + (not same and not free_said[i - 1]):
+        if costs[i][j] == pair(i, j):
             i, j = i - 1, j - 1
-            if same and not free_said[i]:
+            if left[i] == right[j] and not free_said[i]:
                 delays.append(heard[j].start - said[i].start)
                 end_delays.append(heard[j].end - said[i].end)
-        elif costs[i][j] == costs[i - 1][j] + (not free_said[i - 1]):
+        elif costs[i][j] == (costs[i - 1][j][0] + (not free_said[i - 1]), costs[i - 1][j][1]):
             i -= 1
         else:
             j -= 1
-    return Score(costs[-1][-1], sum(not free for free in free_said), tuple(delays[::-1]), tuple(end_delays[::-1]))
+    n_words = sum(not free for free in free_said)
+    return Score(costs[-1][-1][0], n_words, tuple(delays[::-1]), tuple(end_delays[::-1]))
 
 
 def _touches(word: Timed, spans: Sequence[tuple[float, float]]) -> bool:

@@ -95,6 +95,7 @@ class Backend(TorchBackend[SortformerSettings, Any]):
         """
         # In this order: the import takes many seconds, and is in vain where the model is not at hand.
         require("nemo", package="NVIDIA NeMo", extra=models.EXTRA)
+        models.check_python()
         path, source = models.find(self.settings.model, self.runtime, progress=progress)
         device = choose_device(self.runtime, extra=models.EXTRA)
         with models.silence_loading():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import platform
 import random
+import tarfile
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -71,6 +73,16 @@ def silence_running() -> Iterator[None]:
             yield
     finally:
         logger.disabled = disabled
+
+
+def check_python() -> None:
+    """Raises BackendBroken where NeMo cannot unpack a model: it asks for a filter of tarfile (PEP 706)."""
+    if not hasattr(tarfile, "data_filter"):
+        raise BackendBroken(
+            _("NVIDIA NeMo cannot open models on Python {version}: use 3.10.12, 3.11.4 or later").format(
+                version=platform.python_version()
+            )
+        )
 
 
 def import_nemo(module: str) -> Any:
