@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from training.sound_classes import music, noises, scenes
 from whisperdiar.media import load
-from whisperdiar.sound_classes import LABELS, SoundSegment, classify, presenter
-from whisperdiar.types import Audio, Span
+from whisperdiar.sound_classes import LABELS, PRESENTER, SoundSegment, classify, enrol
+from whisperdiar.types import Audio
 
 RATE_HZ = 16_000
 KINDS = ("silence", "noise", "speech", "music", "speech over music")
@@ -122,15 +122,15 @@ def measure_presenter(pool: scenes.Pool, seed: int) -> None:
     there = {True: 0.0, False: 0.0}
     for number, clips in enumerate(pool.voices):
         sample = np.concatenate(clips[: len(clips) // 2])[: 20 * RATE_HZ]
-        whole = [Span(0.0, len(sample) / RATE_HZ)]
-        voice = presenter.enrol_speech(Audio(sample[None], RATE_HZ), whole)
+        voice = enrol(Audio(sample[None], RATE_HZ))
         others = [item for at, item in enumerate(pool.voices) if at != number]
         said = [(True, clip) for clip in clips[len(clips) // 2 :]]
         said += [(False, other[rng.integers(len(other))]) for other in others[:7] for _clip in range(2)]
         said = [(own, clip) for own, clip in said if len(clip) >= 2 * RATE_HZ]
         order = rng.permutation(len(said)).tolist()
         sound = np.concatenate([said[item][1] for item in order])
-        heard = presenter.find_voice(Audio(sound[None], RATE_HZ), [Span(0.0, len(sound) / RATE_HZ)], voice)
+        segments = classify(Audio(sound[None], RATE_HZ), presenter=voice)
+        heard = [item.span for item in segments if item.label == PRESENTER]
         at = 0.0
         for own, clip in (said[item] for item in order):
             end = at + len(clip) / RATE_HZ

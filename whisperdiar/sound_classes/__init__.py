@@ -225,7 +225,8 @@ def _stretch(odds: NDArray[np.float32], n: int) -> NDArray[np.float32]:
     """Odds of the network's frames for `n` frames of 10 ms, between the middles of the former on a straight line."""
     middles = (np.arange(len(odds)) + 0.5) * features.STEP_S
     wanted = (np.arange(n) + 0.5) * _FRAME_S
-    return np.stack([np.interp(wanted, middles, column) for column in odds.T], axis=1).astype(np.float32)
+    columns = [np.interp(wanted, middles, column) for column in odds.T]
+    return np.asarray(np.stack(columns, axis=1), dtype=np.float32)
 
 
 def _drop_pauses(quiet: NDArray[np.float32], shortest: int) -> NDArray[np.float32]:
@@ -233,7 +234,7 @@ def _drop_pauses(quiet: NDArray[np.float32], shortest: int) -> NDArray[np.float3
 
     The grammar alone would take a short pause with a little of the speech around it, and leave that outside later.
     """
-    kept = quiet.copy()
+    kept = np.array(quiet)
     changes = np.flatnonzero(np.diff(np.pad(quiet > 0, 1).astype(np.int8)))
     for low, high in zip(changes[::2].tolist(), changes[1::2].tolist(), strict=True):
         if high - low < shortest and low > 0 and high < len(quiet):
