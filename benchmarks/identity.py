@@ -6,7 +6,8 @@
 A FOLDER holds recordings NAME.flac with their turns NAME.rttm, in which a speaker has the same label everywhere
 (`benchmarks/conversations.py` builds such). For each case one recording is drawn, every person of the folder is known
 with a chance of one half, from one to three other recordings with at least ten seconds of clean speech, and of each
-speaker of the recording 5, 10, 20 or up to 60 seconds are heard. Turns are those of the reference. With --telephone
+speaker of the recording 5, 10, 20 or up to 60 seconds are heard. Turns are those of the reference; voices are compared
+as `--identify` compares them, by telephone where one of two is known by telephone alone. With --telephone
 every recording is there a second time, through a telephone band, mu-law and noise of 8 to 20 dB; nobody is known from
 the other copy of the recording that is asked about.
 
@@ -33,15 +34,25 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from whisperdiar import Audio, load
 from whisperdiar.formats import rttm
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
-from whisperdiar.people.embedding import VoiceEncoder, cut_turn, find_clean_speech, merge_chunks, open_voice_encoder
+from whisperdiar.people.bandwidth import is_narrowband, to_narrowband
+from whisperdiar.people.embedding import (
+    Voice,
+    VoiceEncoder,
+    VoiceModel,
+    cut_turn,
+    find_clean_speech,
+    merge_chunks,
+    open_voice_encoder,
+)
 from whisperdiar.people.matching import (
     CALIBRATIONS,
     MOST_MARGIN,
     Calibration,
+    compare,
     decide,
-    find_distances,
     find_margins,
 )
+from whisperdiar.people.profiles import Profile, make_sample
 
 HEARD_CHUNKS = (1, 2, 4, 12)
 """Of 5 seconds each."""
@@ -62,10 +73,21 @@ KINDS = {
 
 @dataclass(frozen=True, eq=False)
 class Heard:
-    """A speaker in one recording: embeddings (n_chunks, d) and seconds of clean speech."""
+    """A speaker in one recording: embeddings (n_chunks, d), the same by telephone, and seconds of clean speech."""
 
     chunks: NDArray[np.float32]
+    narrowband: NDArray[np.float32]
     seconds: float
+    is_narrowband: bool
+
+    def voice(self, n_chunks: int | None = None) -> Voice | None:
+        """The voice in so many chunks, or in all of them."""
+        seconds = self.seconds if n_chunks is None else min(self.seconds, 5.0 * n_chunks)
+        made = merge_chunks(self.chunks[:n_chunks], seconds)
+        heard = merge_chunks(self.narrowband[:n_chunks], seconds)
+        if made is None or heard is None:
+            return None
+        return replace(made, narrowband=heard.vector, is_narrowband=self.is_narrowband)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +130,12 @@ def hear(folder: Path, encoder: VoiceEncoder, *, telephone: bool, cache: Path | 
             if kept is not None and kept.is_file():
                 data = np.load(kept)
                 found[reference.stem, variant] = {
-                    label: Heard(data[f"chunks {label}"], float(data[f"seconds {label}"]))
+                    label: Heard(
+                        data[f"chunks {label}"],
+                        data[f"narrowband {label}"],
+                        float(data[f"seconds {label}"]),
+                        bool(data[f"is_narrowband {label}"]),
+                    )
                     for label in sorted(key.removeprefix("chunks ") for key in data if key.startswith("chunks "))
                 }
                 continue
@@ -118,7 +145,9 @@ def hear(folder: Path, encoder: VoiceEncoder, *, telephone: bool, cache: Path | 
             found[reference.stem, variant] = voices
             if kept is not None:
                 cache_arrays: dict[str, Any] = {f"chunks {label}": item.chunks for label, item in voices.items()}
+                cache_arrays |= {f"narrowband {label}": item.narrowband for label, item in voices.items()}
                 cache_arrays |= {f"seconds {label}": np.float64(item.seconds) for label, item in voices.items()}
+                cache_arrays |= {f"is_narrowband {label}": item.is_narrowband for label, item in voices.items()}
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 np.savez(kept, **cache_arrays)
     return found
@@ -129,20 +158,22 @@ def _hear_speakers(audio: Audio, reference: Path, encoder: VoiceEncoder) -> dict
     found = {}
     for label, own in find_clean_speech(turns).items():
         sound = np.concatenate([np.zeros(0, np.float32), *(cut_turn(audio, turn) for turn in own)])
-        chunks = encoder.embed_chunks(sound[: round(MOST_S * SAMPLE_RATE_HZ)])
-        found[label] = Heard(chunks, len(sound) / SAMPLE_RATE_HZ)
+        heard = sound[: round(MOST_S * SAMPLE_RATE_HZ)]
+        chunks, narrow = encoder.embed_chunks(heard), is_narrowband(heard)
+        by_telephone = chunks if narrow else encoder.embed_chunks(to_narrowband(heard))
+        found[label] = Heard(chunks, by_telephone, len(sound) / SAMPLE_RATE_HZ, narrow)
     return found
 
 
-def draw_cases(recordings: Recordings, number: int, seed: int) -> list[Case]:
-    """Recordings with known people and strangers, as the module's text tells."""
+def draw_cases(recordings: Recordings, number: int, seed: int, *, scale: float) -> list[Case]:
+    """Recordings with known people and strangers, as the module's text tells; `scale` is that of `compare`."""
     rng = np.random.default_rng(seed)
     keys = sorted(recordings)
     people = sorted({label for heard in recordings.values() for label in heard})
     cases = []
     for _number in range(number):
         asked = keys[rng.integers(len(keys))]
-        known: dict[str, NDArray[np.float32]] = {}
+        known: dict[str, Profile] = {}
         for person in people:
             if rng.random() >= KNOWN_SHARE:
                 continue
@@ -150,19 +181,20 @@ def draw_cases(recordings: Recordings, number: int, seed: int) -> list[Case]:
             others = [item for item in others if item.seconds >= 10.0 and len(item.chunks) >= 2]
             if others:
                 chosen = rng.permutation(len(others))[: rng.integers(1, 4)]
-                vectors = [v.vector for i in chosen if (v := merge_chunks(others[i].chunks, 0.0)) is not None]
-                mean = np.mean(vectors, axis=0)
-                known[person] = np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
-        speakers, vectors, seconds = [], [], []
+                own = [voice for i in chosen if (voice := others[i].voice()) is not None]
+                samples = tuple(make_sample(voice, str(i), None) for i, voice in enumerate(own))
+                model = VoiceModel("", "", own[0].vector)
+                known[person] = Profile(name=person, consent="", model=model, samples=samples)
+        speakers, voices = [], []
         for label, heard in recordings[asked].items():
             n_chunks = int(rng.choice(HEARD_CHUNKS))
-            voice = merge_chunks(heard.chunks[:n_chunks], min(heard.seconds, 5.0 * n_chunks))
+            voice = heard.voice(n_chunks)
             if voice is not None:
                 speakers.append(label)
-                vectors.append(voice.vector)
-                seconds.append(voice.seconds)
+                voices.append(voice)
         if known and speakers:
-            cases.append(Case(speakers, list(known), find_distances(vectors, list(known.values())), seconds))
+            distances = compare(voices, list(known.values()), scale=scale)
+            cases.append(Case(speakers, list(known), distances, [voice.seconds for voice in voices]))
     return cases
 
 
@@ -221,6 +253,7 @@ def main() -> None:
     given = parser.parse_args()
     encoder = open_voice_encoder(given.voice_model, runtime=Runtime(device="cpu", threads=given.threads, offline=True))
     calibration = CALIBRATIONS[encoder.model.encoder]
+    scale = calibration.narrowband_scale
 
     def hear_all(folders: Sequence[Path]) -> Recordings:
         found: dict[tuple[str, str], Mapping[str, Heard]] = {}
@@ -229,16 +262,17 @@ def main() -> None:
         return found
 
     if given.tune:
-        tuning = draw_cases(hear_all(given.tune), given.cases, 1)
+        tuning = draw_cases(hear_all(given.tune), given.cases, 1, scale=scale)
         fitted = fit(tuning, calibration)
         print(f"fitted: {fitted}")
         report("tuning", tuning, calibration)
     every = hear_all(given.folders)
     if given.without_calls:
         every = {key: heard for key, heard in every.items() if int(key[0].split("_")[1]) % CALLS}
-    report("plain alone", draw_cases({k: v for k, v in every.items() if k[1] == "plain"}, given.cases, 2), calibration)
+    plain = {key: heard for key, heard in every.items() if key[1] == "plain"}
+    report("plain alone", draw_cases(plain, given.cases, 2, scale=scale), calibration)
     if given.telephone:
-        report("plain and telephone", draw_cases(every, given.cases, 3), calibration)
+        report("plain and telephone", draw_cases(every, given.cases, 3, scale=scale), calibration)
 
 
 if __name__ == "__main__":

@@ -368,7 +368,7 @@ class StandIn:
     def __init__(self, voices: dict[str, Voice]) -> None:
         self.voices, self.model = voices, model()
 
-    def embed_speakers(self, _audio: Any, _turns: Any) -> dict[str, Voice]:
+    def embed_speakers(self, _audio: Any, _turns: Any, **_both: bool) -> dict[str, Voice]:
         return self.voices
 
 

@@ -125,6 +125,7 @@ def list_people(*, people: Path | None, as_json: bool) -> int:
                         "speaker": item.speaker,
                         "seconds": round(item.seconds, 3),
                         "date": item.date,
+                        "narrowband": item.is_narrowband,
                     }
                     for item in profile.samples
                 ],

@@ -8,8 +8,8 @@ from whisperdiar.live.events import SpeakerNamed
 from whisperdiar.live.sound import Tail
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.people import Identifier, decide
-from whisperdiar.people.embedding import Voice, find_clean_speech, merge_chunks
-from whisperdiar.people.matching import LEAST_SECONDS, find_distances
+from whisperdiar.people.embedding import Voice, find_clean_speech
+from whisperdiar.people.matching import LEAST_SECONDS, compare
 from whisperdiar.types import Samples, Turn
 
 _AGAIN_S = 3.0
@@ -67,14 +67,14 @@ class VoiceNames:
         encoder, people = self._identifier.encoder, self._identifier.people
         for label in due:
             sound = np.concatenate(self._sound[label])
-            voice = merge_chunks(encoder.embed_chunks(sound), len(sound) / SAMPLE_RATE_HZ)
+            voice = encoder.embed_sound(sound, both=self._identifier.needs_both)
             self._compared[label] = self._seconds[label]
             if voice is not None:
                 self._voices[label] = voice
         labels = [label for label in self._voices if label not in self.names]
         free = [person for person in people if person.name not in self.names.values()]
         voices = [self._voices[label] for label in labels]
-        distances = find_distances([voice.vector for voice in voices], [person.vector for person in free])
+        distances = compare(voices, free, scale=self._identifier.calibration.narrowband_scale)
         decisions = decide(
             labels,
             [person.name for person in free],

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.people.embedding import Voice
-from whisperdiar.people.matching import Calibration, find_distances
+from whisperdiar.people.matching import Calibration, compare, find_distances
 from whisperdiar.text.messages import _
 
 _FEWEST_PEOPLE = 3
@@ -20,6 +20,7 @@ _MISSED_SHARE = 0.02
 """Of pairs of one person, those that the threshold of questions may miss."""
 _SAFETY = 0.9
 """Of the distance of the nearest two people: others are nearer than those few who were recorded."""
+_MOST_SCALE = 3.0
 _PENALTY = 1e-3
 """On the squares of the regression's weights, so that people who are told apart perfectly give finite ones."""
 
@@ -58,10 +59,11 @@ def calibrate(people: Mapping[str, Sequence[Voice]], base: Calibration) -> Calib
         InvalidOption: there are fewer than three people, or nobody has two recordings.
     """
     names = [name for name, voices in people.items() for _voice in voices]
-    vectors = [voice.vector for voices in people.values() for voice in voices]
+    every = [voice for voices in people.values() for voice in voices]
     same_person = np.array([[a == b for b in names] for a in names], dtype=bool).reshape(len(names), len(names))
     upper = np.triu(np.ones_like(same_person), 1)
-    distances = find_distances(vectors, vectors) if vectors else np.zeros((0, 0))
+    scale = _find_narrowband_scale(every, ~same_person, base.narrowband_scale)
+    distances = compare(every, every, scale=scale)
     same, others = distances[same_person & upper], distances[~same_person & upper]
     if len(people) < _FEWEST_PEOPLE or not len(same):
         raise InvalidOption(
@@ -82,6 +84,7 @@ def calibrate(people: Mapping[str, Sequence[Voice]], base: Calibration) -> Calib
         per_log_second=0.0,
         per_margin=0.0,
         margin=base.margin,
+        narrowband_scale=round(scale, 4),
         name_probability=0.5,
         ask_probability=0.0,
         names=True,
@@ -93,6 +96,20 @@ def calibrate(people: Mapping[str, Sequence[Voice]], base: Calibration) -> Calib
         farthest_same=farthest,
         nearest_others=nearest,
     )
+
+
+def _find_narrowband_scale(voices: Sequence[Voice], others: NDArray[np.bool_], usual: float) -> float:
+    """How much farther two people are from each other by microphone than by telephone, at least 1; or what is usual,
+    where fewer than three voices came by microphone and are known as by telephone."""
+    places = [place for place, voice in enumerate(voices) if not voice.is_narrowband and voice.narrowband is not None]
+    pairs = others[np.ix_(places, places)]
+    if not pairs.any() or len(places) < _FEWEST_PEOPLE:
+        return usual
+    wide = [voices[place].vector for place in places]
+    narrow = [vector for place in places if (vector := voices[place].narrowband) is not None]
+    apart = float(np.median(find_distances(wide, wide)[pairs]))
+    by_telephone = float(np.median(find_distances(narrow, narrow)[pairs]))
+    return min(max(apart / max(by_telephone, 1e-9), 1.0), _MOST_SCALE)
 
 
 def _fit_logistic(same: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from whisperdiar.diarization.embedding.encoders import ENCODERS, open_encoder
 from whisperdiar.diarization.embedding.windows import SpeakerEncoder
 from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
+from whisperdiar.people.bandwidth import is_narrowband, to_narrowband
 from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, Samples, Span, Turn
 
@@ -73,10 +74,14 @@ class Voice:
     Attributes:
         vector: speaker embedding of the clean speech.
         seconds: of clean speech that it was made from.
+        narrowband: embedding of the same speech by telephone; `vector` where it came so; None where it was not made.
+        is_narrowband: whether the speech came by telephone, or by what else carries nothing above 4 kHz.
     """
 
     vector: Vector
     seconds: float
+    narrowband: Vector | None = None
+    is_narrowband: bool = False
 
 
 def find_clean_speech(turns: Iterable[Turn]) -> dict[str, tuple[Turn, ...]]:
@@ -126,12 +131,29 @@ class VoiceEncoder:
         good = [_normalise(vector) for vector in found if np.isfinite(vector).all() and vector.any()]
         return np.stack(good) if good else np.zeros((0, self.model.dimension), np.float32)
 
-    def embed(self, audio: Audio, turns: Sequence[Turn]) -> Voice | None:
+    def embed_sound(self, samples: Samples, *, both: bool = True) -> Voice | None:
+        """The voice in speech of one speaker, float32 (n_samples,) at 16 kHz; None where there is too little of it.
+
+        Args:
+            both: whether speech that did not come by telephone is embedded as by telephone, too, which takes as long
+                again; without it the voice can be compared with such that did not come by telephone alone.
+        """
+        seconds = len(samples) / SAMPLE_RATE_HZ
+        voice = merge_chunks(self.embed_chunks(samples), seconds)
+        if voice is None:
+            return None
+        if is_narrowband(samples):
+            return replace(voice, narrowband=voice.vector, is_narrowband=True)
+        heard = merge_chunks(self.embed_chunks(to_narrowband(samples)), seconds) if both else None
+        return replace(voice, narrowband=None if heard is None else heard.vector)
+
+    def embed(self, audio: Audio, turns: Sequence[Turn], *, both: bool = True) -> Voice | None:
         """The voice in stretches of one speaker's clean speech; None where there is too little of it.
 
         Args:
             audio: at 16 kHz; a turn's channel is taken where it has several.
             turns: seconds of the recording.
+            both: as of `embed_sound`.
         """
         chosen = sorted(turns, key=lambda turn: -turn.span.duration)
         kept, seconds = [], 0.0
@@ -143,11 +165,11 @@ class VoiceEncoder:
         pieces = [cut_turn(audio, turn) for turn in sorted(kept, key=lambda turn: turn.span.start)]
         sound = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
         sound = sound[: round(MOST_S * SAMPLE_RATE_HZ)]
-        return merge_chunks(self.embed_chunks(sound), len(sound) / SAMPLE_RATE_HZ)
+        return self.embed_sound(sound, both=both)
 
-    def embed_speakers(self, audio: Audio, turns: Iterable[Turn]) -> dict[str, Voice]:
-        """Speaker label → voice; who says too little alone is not in it."""
-        found = {label: self.embed(audio, own) for label, own in find_clean_speech(turns).items()}
+    def embed_speakers(self, audio: Audio, turns: Iterable[Turn], *, both: bool = True) -> dict[str, Voice]:
+        """Speaker label → voice; who says too little alone is not in it. `both` is as of `embed_sound`."""
+        found = {label: self.embed(audio, own, both=both) for label, own in find_clean_speech(turns).items()}
         return {label: voice for label, voice in found.items() if voice is not None}
 
     def close(self) -> None:

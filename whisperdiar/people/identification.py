@@ -14,7 +14,7 @@ from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options import Runtime
 from whisperdiar.people.embedding import Voice, VoiceEncoder, open_voice_encoder
-from whisperdiar.people.matching import LEAST_SECONDS, Calibration, Decision, decide, find_distances
+from whisperdiar.people.matching import LEAST_SECONDS, Calibration, Decision, compare, decide
 from whisperdiar.people.profiles import Profile, Profiles, make_sample
 from whisperdiar.system.log import warn
 from whisperdiar.text.messages import _
@@ -78,12 +78,17 @@ class Identifier:
         """Drops the network."""
         self.encoder.close()
 
+    @property
+    def needs_both(self) -> bool:
+        """Whether voices have to be heard as by telephone as well, because somebody is known by telephone alone."""
+        return any(item.is_narrowband for item in self.people)
+
     def identify(self, transcript: Transcript, audio: Audio) -> Transcript:
         """The transcript with the names of those who are known, each marked as identified.
 
         Speakers whom somebody has named keep their names, and their names are not given to others.
         """
-        voices = self.encoder.embed_speakers(audio, transcript.turns)
+        voices = self.encoder.embed_speakers(audio, transcript.turns, both=self.needs_both)
         return name_speakers(transcript, voices, self.people, self.calibration, model=str(self.encoder.model))
 
 
@@ -126,11 +131,17 @@ def name_speakers(
     named = {item.id: item.name for item in transcript.speakers if item.name != item.id}
     free = [item for item in people if item.name not in named.values()]
     labels = [item.id for item in transcript.speakers if item.id in voices and item.id not in named]
-    distances = find_distances([voices[label].vector for label in labels], [item.vector for item in free])
+    distances = compare([voices[label] for label in labels], free, scale=calibration.narrowband_scale)
     seconds = [voices[label].seconds for label in labels]
     decisions = decide(labels, [item.name for item in free], distances, seconds, calibration)
     found = {item.speaker: str(item.name) for item in decisions if item.kind == "name"}
     notes = [note for item in decisions if (note := _describe(item))]
+    if any(voices[label].is_narrowband for label in labels):
+        notes += [
+            _("{name}: this profile cannot be compared by telephone; add the recordings again").format(name=item.name)
+            for item in free
+            if item.narrowband is None
+        ]
     before = transcript.provenance
     provenance = {
         **before,

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.people.embedding import Voice
-from whisperdiar.people.matching import LEAST_SECONDS, Calibration, find_distances
+from whisperdiar.people.matching import LEAST_SECONDS, Calibration, compare
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +113,7 @@ def link(appearances: Sequence[Appearance], calibration: Calibration) -> Links:
     Names that people gave are believed: the same name is one person in different recordings, and two names are two.
     """
     groups = _group_names(appearances)
-    distances = _find_distances(appearances)
+    distances = _find_distances(appearances, calibration.narrowband_scale)
     probability = dict.fromkeys(groups, 1.0)
     while True:
         step = _find_merge(groups, appearances, distances, calibration)
@@ -152,13 +152,13 @@ def _group_names(appearances: Sequence[Appearance]) -> list[Group]:
     return [tuple(group) for group in found]
 
 
-def _find_distances(appearances: Sequence[Appearance]) -> NDArray[np.float64]:
+def _find_distances(appearances: Sequence[Appearance], scale: float) -> NDArray[np.float64]:
     """Cosine distances, float64 (n, n); not a number where somebody has no voice."""
     places = [place for place, item in enumerate(appearances) if item.voice is not None]
-    vectors = [item.voice.vector for item in appearances if item.voice is not None]
+    voices = [item.voice for item in appearances if item.voice is not None]
     found = np.full((len(appearances), len(appearances)), math.nan)
     if places:
-        found[np.ix_(places, places)] = find_distances(vectors, vectors)
+        found[np.ix_(places, places)] = compare(voices, voices, scale=scale)
     return found
 
 

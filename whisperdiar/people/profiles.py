@@ -53,6 +53,7 @@ class Sample:
         speaker: label that the person has in its transcript; None where nobody else speaks in it.
         seconds: of clean speech that the vector was made from.
         date: when it was added, YYYY-MM-DD.
+        narrowband, is_narrowband: as of `whisperdiar.people.Voice`; None and False in profiles that do not tell them.
     """
 
     vector: Vector
@@ -60,6 +61,8 @@ class Sample:
     speaker: str | None
     seconds: float
     date: str
+    narrowband: Vector | None = None
+    is_narrowband: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,9 +83,19 @@ class Profile:
 
     @property
     def vector(self) -> Vector:
-        """The mean voice, of length 1: every recording counts the same."""
-        mean = np.mean([item.vector for item in self.samples], axis=0)
-        return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), dtype=np.float32)
+        """The mean voice, of length 1: every recording counts the same; those by telephone only where all are."""
+        return _average([item.vector for item in self.samples if self.is_narrowband or not item.is_narrowband])
+
+    @property
+    def narrowband(self) -> Vector | None:
+        """The mean voice by telephone, of length 1; None where no sample tells it."""
+        known = [item.narrowband for item in self.samples if item.narrowband is not None]
+        return _average(known) if known else None
+
+    @property
+    def is_narrowband(self) -> bool:
+        """Whether the person is known by telephone alone."""
+        return all(item.is_narrowband for item in self.samples)
 
     @property
     def seconds(self) -> float:
@@ -95,6 +108,11 @@ class Profile:
         kept = {(item.recording, item.speaker): item for item in (*self.samples, *samples)}
         longest = sorted(kept.values(), key=lambda item: -item.seconds)[:MOST_SAMPLES]
         return replace(self, samples=tuple(item for item in kept.values() if item in longest))
+
+
+def _average(vectors: Sequence[Vector]) -> Vector:
+    mean = np.mean(vectors, axis=0)
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), dtype=np.float32)
 
 
 def data_folder() -> Path:
@@ -423,7 +441,15 @@ def today() -> str:
 
 def make_sample(voice: Voice, recording: str, speaker: str | None) -> Sample:
     """A voice as a sample of today."""
-    return Sample(vector=voice.vector, recording=recording, speaker=speaker, seconds=voice.seconds, date=today())
+    return Sample(
+        vector=voice.vector,
+        recording=recording,
+        speaker=speaker,
+        seconds=voice.seconds,
+        date=today(),
+        narrowband=voice.narrowband,
+        is_narrowband=voice.is_narrowband,
+    )
 
 
 def _refuse_model(known: VoiceModel, given: VoiceModel) -> None:
@@ -501,6 +527,8 @@ def _to_dict(profile: Profile) -> dict[str, Any]:
                 "seconds": round(item.seconds, 3),
                 "date": item.date,
                 "embedding": _encode(item.vector),
+                "narrowband": item.is_narrowband,
+                "narrowband_embedding": None if item.narrowband is None else _encode(item.narrowband),
             }
             for item in profile.samples
         ],
@@ -526,6 +554,12 @@ def _from_dict(data: Any, where: str) -> Profile:
                 speaker=None if item.get("speaker") is None else str(item["speaker"]),
                 seconds=float(item["seconds"]),
                 date=str(item["date"]),
+                narrowband=(
+                    None
+                    if item.get("narrowband_embedding") is None
+                    else _decode(item["narrowband_embedding"], model.dimension)
+                ),
+                is_narrowband=item.get("narrowband") is True,
             )
             for item in data["samples"]
         )

@@ -147,7 +147,8 @@ class Listener:
         """The transcript with the names of those who are known; others keep their labels."""
         encoder = self._open_encoder(progress)
         people = [_make_profile(item, encoder) for item in known]
-        voices = encoder.embed_speakers(audio, transcript.turns)
+        by_telephone = any(item.is_narrowband for item in people)
+        voices = encoder.embed_speakers(audio, transcript.turns, both=by_telephone)
         calibration = Profiles(Path(known[0].path).parent / "nobody").read_calibration(encoder.model)
         if not calibration.names:
             raise BackendError(
