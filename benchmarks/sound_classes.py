@@ -1,9 +1,11 @@
 """Sound classes: frames that `whisperdiar segment` gets right, by kind, on scenes that its training never saw.
 
-    python benchmarks/sound_classes.py --voices POOL [--music FILE...] [--corpus CORPUS] [--speed HOURS...]
+    python benchmarks/sound_classes.py --voices POOL [--music FILE...] [--noise FILE...]
+                                       [--corpus CORPUS] [--speed HOURS...]
 
 POOL is that of `benchmarks/conversation_voices.py`, of which the voices are used that the training leaves out; music is
-played by another soundfont, in other styles and ways of synthesis, or comes from recordings that are given. A frame of
+played by another soundfont, in other styles and ways of synthesis, or comes from recordings that are given, and noise
+likewise. A frame of
 10 ms whose class is told apart by definition alone (the pause of a word) counts with the speech around it.
 """
 
@@ -17,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.sound_classes import scenes
+from training.sound_classes import music, noises, scenes
 from whisperdiar.media import load
-from whisperdiar.sound_classes import LABELS, SoundSegment, classify, presenter
-from whisperdiar.types import Audio, Span
+from whisperdiar.sound_classes import LABELS, PRESENTER, SoundSegment, classify, enrol
+from whisperdiar.types import Audio
 
 RATE_HZ = 16_000
 KINDS = ("silence", "noise", "speech", "music", "speech over music")
@@ -59,15 +61,55 @@ def print_table(title: str, table: NDArray[np.int64]) -> None:
             )
 
 
+def measure_kinds(pool: scenes.Pool, seed: int, *, threads: int) -> None:
+    """Of each kind of noise and each style of music by rule: seconds that are right, three stretches between speech."""
+    rng = np.random.default_rng(seed)
+    flat = [clip for voice in pool.voices for clip in voice]
+
+    def heard(piece: NDArray[np.float32]) -> NDArray[np.int8]:
+        before, after = (_level(np.concatenate([flat[at] for at in rng.integers(0, len(flat), 4)])) for _side in "ab")
+        sound = np.concatenate([before, _level(piece) * np.float32(10 ** (rng.uniform(-20, 0) / 20)), after])
+        found = to_frames(classify(Audio(sound[None], RATE_HZ), threads=threads), len(sound) // 320)
+        return found[len(before) // 320 : (len(before) + len(piece)) // 320]
+
+    print("\n| kind | seconds | right | taken for silence | noise | speech | music | speech over music |")
+    print("|---|---|---|---|---|---|---|---|")
+    kinds = [("noise", kind) for kind in dict.fromkeys(noises.KINDS["report"])]
+    for what, kind in [*kinds, *(("music", style) for style in music.list_styles("report"))]:
+        row = np.zeros(len(KINDS), dtype=np.int64)
+        for _stretch in range(3):
+            seconds = float(rng.uniform(5, 15))
+            if what == "noise":
+                piece = noises.make_noise("report", seconds, rng, flat, kind=kind)
+            else:
+                piece = music.make_track("report", seconds, rng, style=kind)
+            row += np.bincount(heard(piece), minlength=len(KINDS))
+        shares = " | ".join(f"{100 * value / row.sum():.1f}" for value in row)
+        right = 100 * row[KINDS.index(what)] / row.sum()
+        print(f"| {what}: {kind} | {row.sum() / 50:.0f} | **{right:.1f}** | {shares} |", flush=True)
+
+
+def _level(sound: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same sound whose loud parts lie at -20 dB, in whole frames of 20 ms."""
+    whole = sound[: len(sound) // 320 * 320]
+    power = np.mean(np.square(whole.reshape(-1, 320)), axis=1)
+    return np.asarray(whole * np.float32(0.1 / max(1e-6, float(np.sqrt(np.percentile(power, 80))))))
+
+
 def measure_corpus(corpus: Path, *, threads: int) -> None:
     """Of real recordings of speech without music: seconds that are taken for music alone."""
     print("\n| recording | seconds | music | speech over music | noise | silence |\n|---|---|---|---|---|---|")
+    sums: dict[str, NDArray[np.float64]] = {}
     for path in sorted([*corpus.glob("audio/*"), *corpus.glob("simulated/*.flac")]):
         audio = load(path)
         found = classify(audio, threads=threads)
         seconds = {label: sum(s.span.duration for s in found if s.label == label) for label in LABELS}
-        shown = " | ".join(f"{seconds[label]:.1f}" for label in ("m", "ms", "n", "silence"))
-        print(f"| {path.stem} | {audio.duration:.1f} | {shown} |", flush=True)
+        row = np.array([audio.duration, *(seconds[label] for label in ("m", "ms", "n", "silence"))])
+        group = {"ami": "all meetings in far field", "tel": "all telephones"}.get(path.stem[:3], "all others")
+        sums[group] = sums.get(group, 0.0) + row
+        print(f"| {path.stem} | {' | '.join(f'{value:.1f}' for value in row)} |", flush=True)
+    for group, row in sums.items():
+        print(f"| {group} | {' | '.join(f'{value:.1f}' for value in row)} |", flush=True)
 
 
 def measure_presenter(pool: scenes.Pool, seed: int) -> None:
@@ -80,15 +122,15 @@ def measure_presenter(pool: scenes.Pool, seed: int) -> None:
     there = {True: 0.0, False: 0.0}
     for number, clips in enumerate(pool.voices):
         sample = np.concatenate(clips[: len(clips) // 2])[: 20 * RATE_HZ]
-        whole = [Span(0.0, len(sample) / RATE_HZ)]
-        voice = presenter.enrol_speech(Audio(sample[None], RATE_HZ), whole)
+        voice = enrol(Audio(sample[None], RATE_HZ))
         others = [item for at, item in enumerate(pool.voices) if at != number]
         said = [(True, clip) for clip in clips[len(clips) // 2 :]]
         said += [(False, other[rng.integers(len(other))]) for other in others[:7] for _clip in range(2)]
         said = [(own, clip) for own, clip in said if len(clip) >= 2 * RATE_HZ]
         order = rng.permutation(len(said)).tolist()
         sound = np.concatenate([said[item][1] for item in order])
-        heard = presenter.find_voice(Audio(sound[None], RATE_HZ), [Span(0.0, len(sound) / RATE_HZ)], voice)
+        segments = classify(Audio(sound[None], RATE_HZ), presenter=voice)
+        heard = [item.span for item in segments if item.label == PRESENTER]
         at = 0.0
         for own, clip in (said[item] for item in order):
             end = at + len(clip) / RATE_HZ
@@ -123,6 +165,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--voices", type=Path, required=True)
     parser.add_argument("--music", type=Path, nargs="*", default=[], help="recordings of music")
+    parser.add_argument(
+        "--noise", type=Path, nargs="*", default=[], help="recordings of noise, in scenes with the music"
+    )
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--speed", type=float, nargs="*", default=[], help="hours")
     parser.add_argument("--scenes", type=int, default=30, help="of a minute each, for each table")
@@ -134,20 +179,29 @@ def main() -> None:
     rng = np.random.default_rng(given.seed)
     voices = scenes.read_voices(given.voices, "report", clips=given.clips)
     by_rule = scenes.make_pool("report", voices=voices, recordings=[], n_tracks=given.tracks, rng=rng)
-    pools = {"scores": by_rule}
+    pools = {"music and noise by rule": by_rule}
     if given.music:
-        recorded = scenes.make_pool("report", voices=voices, recordings=given.music, n_tracks=0, rng=rng)
-        pools["recordings of music"] = recorded
+        recorded = [load(path, end=60.0).mono for path in given.noise]
+        pools["recordings of music" + " and noise" * bool(recorded)] = scenes.make_pool(
+            "report",
+            voices=voices,
+            recordings=given.music,
+            n_tracks=0,
+            noises=recorded,
+            n_noises=0 if recorded else None,
+            rng=rng,
+        )
     for name, pool in pools.items():
         clean = measure(pool, given.scenes, given.seed, threads=given.threads, clean=True, ratio_db=(0.0, 15.0))
-        print_table(f"Clean, music from {name}", clean)
+        print_table(f"Clean, {name}", clean)
         hard = measure(pool, given.scenes, given.seed + 1, threads=given.threads, ratio_db=(0.0, 15.0))
-        print_table(f"With rooms, telephone and background noise, music from {name}", hard)
+        print_table(f"With rooms, telephone and background noise, {name}", hard)
         for ratio in RATIOS_DB:
             row = measure(
                 pool, given.scenes // 3, given.seed + 2, threads=given.threads, clean=True, ratio_db=(ratio, ratio)
             )[4]
             print(f"speech over music at {ratio:g} dB: {100 * row[4] / row.sum():.1f} % of {row.sum() / 50:.0f} s")
+    measure_kinds(by_rule, given.seed, threads=given.threads)
     measure_presenter(by_rule, given.seed)
     if given.corpus:
         measure_corpus(given.corpus, threads=given.threads)

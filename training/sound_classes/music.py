@@ -1,7 +1,8 @@
-"""Music by rule: scores in several styles, played by FluidSynth or by plain synthesis.
+"""Music by rule: scores in several styles, played by FluidSynth or by plain synthesis; and scores that people wrote.
 
-Styles, General MIDI programs, soundfonts and ways of synthesis fall into two halves that share nothing: ``train`` is
-trained on, ``report`` is what figures are made of.
+Styles, General MIDI programs, soundfonts and ways of synthesis fall into halves that share nothing: ``train`` is
+trained on, ``report`` is what figures are made of. ``watch``, by which a network is chosen, has styles of its own and
+borrows the sounds of ``train``.
 """
 
 from __future__ import annotations
@@ -23,27 +24,60 @@ Note = tuple[float, float, int, int, int]
 RATE_HZ = 16_000
 SOUNDFONTS = {
     "train": "/usr/share/sounds/sf2/TimGM6mb.sf2",  # Debian: timgm6mb-soundfont
+    "watch": "/usr/share/sounds/sf2/TimGM6mb.sf2",
     "report": "/usr/share/sounds/sf2/FluidR3_GM.sf2",  # Debian: fluid-soundfont-gm
 }
+SYNTHESIS = "synthesis"
+"""Music without a soundfont."""
 _DRUMS = 9
 _TICKS = 480
 _SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 3, 5, 7, 9, 10), (0, 3, 5, 7, 10))
 _LAST_PITCHED = 112  # what follows is percussion and sound effects
 
 
-def make_track(half: str, seconds: float, rng: np.random.Generator) -> Samples:
-    """A piece of music, float32 (n_samples,) at 16 kHz, whose peak is 0.9."""
-    if rng.random() < 0.25:
+def make_track(half: str, seconds: float, rng: np.random.Generator, *, style: str | None = None) -> Samples:
+    """A piece of music, float32 (n_samples,) at 16 kHz, whose peak is 0.9.
+
+    Args:
+        style: one of `list_styles`; without it a random one of the half.
+    """
+    if style == SYNTHESIS or (style is None and rng.random() < 0.25):
         sound = _synthesise(half, seconds, rng)
     else:
-        styles = _STYLES[half]
-        style = styles[rng.integers(len(styles))]
+        styles = [play for play in _STYLES[half] if style is None or _name(play) == style]
+        play = styles[rng.integers(len(styles))]
         tempo = float(rng.uniform(60, 170))
         beats = int(seconds * tempo / 60) + 4
-        programs = rng.choice(np.arange(0 if half == "train" else 1, _LAST_PITCHED, 2), 4)
-        sound = _play(style(beats, rng), programs.tolist(), tempo, SOUNDFONTS[half])
-    sound = sound[: int(seconds * RATE_HZ)]
-    return np.asarray(0.9 * sound / max(1e-6, float(np.abs(sound).max())), dtype=np.float32)
+        programs = rng.choice(np.arange(1 if half == "report" else 0, _LAST_PITCHED, 2), 4)
+        sound = _play(_write_midi(play(beats, rng), programs.tolist(), tempo), SOUNDFONTS[half], seconds + 8)
+    return _finish(sound, half, seconds, rng)
+
+
+def list_styles(half: str) -> list[str]:
+    """The styles of a half, and `SYNTHESIS`."""
+    return [*dict.fromkeys(map(_name, _STYLES[half])), SYNTHESIS]
+
+
+def _name(play: Callable[[int, np.random.Generator], list[Note]]) -> str:
+    return play.__name__.removeprefix("_play_").replace("_", " ")
+
+
+def play_score(path: Path) -> Samples:
+    """The first 100 s of a score that is a MIDI file, float32 (n_samples,) at 16 kHz."""
+    return _play(path.read_bytes(), SOUNDFONTS["train"], 100.0)
+
+
+def _finish(sound: Samples, half: str, seconds: float, rng: np.random.Generator) -> Samples:
+    """So many seconds of it; to train on at another speed, and overdriven at times."""
+    n = int(seconds * RATE_HZ)
+    if half != "report":
+        speed = float(rng.uniform(0.85, 1.18))
+        sound = np.interp(np.arange(min(n, int(len(sound) / speed) - 1)) * speed, np.arange(len(sound)), sound)
+        if rng.random() < 0.15:
+            loud = max(1e-6, float(np.percentile(np.abs(sound), 90)))
+            sound = np.tanh(sound / loud * rng.uniform(0.5, 6.0))
+    sound = sound[:n]
+    return np.asarray(0.9 * sound / max(1e-6, float(np.abs(sound).max(initial=0.0))), dtype=np.float32)
 
 
 def _scale(rng: np.random.Generator) -> Callable[[int], int]:
@@ -153,21 +187,103 @@ def _play_march(beats: int, rng: np.random.Generator) -> list[Note]:
     return notes + (_melody(beats, rng, _scale(rng), 2) if rng.random() < 0.6 else [])
 
 
+def _play_riff(beats: int, rng: np.random.Generator) -> list[Note]:
+    """Rock: a riff of fifths, doubled below, with drums."""
+    pitch = _scale(rng)
+    rhythm = np.cumsum(rng.choice([0.5, 0.5, 1.0, 1.5], 8))
+    riff = [(float(at), int(rng.integers(0, 5))) for at in rhythm if at < 8]
+    notes = _beat(beats, rng) if rng.random() < 0.7 else []
+    for bar in range(0, beats, 8):
+        for at, degree in riff:
+            low = pitch(degree) - 12
+            notes += [(bar + at, 0.45, key, int(rng.integers(85, 120)), 0) for key in (low, low + 7, low + 12)]
+            notes.append((bar + at, 0.45, low - 12, 95, 2))
+    return notes + (_melody(beats, rng, pitch, 1) if rng.random() < 0.5 else [])
+
+
+def _play_alberti(beats: int, rng: np.random.Generator) -> list[Note]:
+    """A melody over broken chords, as in a sonatina."""
+    pitch, chords = _scale(rng), _chords(rng)
+    notes = _melody(beats, rng, pitch, 0)
+    for step in range(beats * 2):
+        degree = chords[(step // 8) % 4] + (0, 4, 2, 4)[step % 4]
+        notes.append((step / 2, 0.5, pitch(degree) - 12, int(rng.integers(50, 80)), 0))
+    return notes
+
+
+def _play_strums(beats: int, rng: np.random.Generator) -> list[Note]:
+    """Strummed chords, each string a little later than the one before."""
+    pitch, chords = _scale(rng), _chords(rng)
+    pattern = rng.random(8) < 0.6
+    pattern[0] = True
+    notes: list[Note] = []
+    for step in range(beats * 2):
+        if pattern[step % 8]:
+            root = chords[(step // 8) % 4]
+            keys = [pitch(root + up) - low for up, low in ((0, 12), (4, 12), (0, 0), (2, 0), (4, 0))]
+            notes += [(step / 2 + 0.03 * at, 0.7, key, int(rng.integers(60, 100)), 0) for at, key in enumerate(keys)]
+    return notes + (_melody(beats, rng, pitch, 1) if rng.random() < 0.5 else [])
+
+
+def _play_slowly(beats: int, rng: np.random.Generator) -> list[Note]:
+    """Ambient: long soft notes that overlap, and now and then a bell."""
+    pitch = _scale(rng)
+    notes: list[Note] = []
+    at = 0.0
+    while at < beats:
+        notes.append((at, float(rng.uniform(4, 14)), pitch(int(rng.integers(-7, 10))), int(rng.integers(45, 90)), 0))
+        if rng.random() < 0.3:
+            notes.append((at, 3.0, pitch(int(rng.integers(7, 18))), int(rng.integers(40, 90)), 1))
+        at += float(rng.uniform(0.5, 4))
+    return notes
+
+
+def _play_hymn(beats: int, rng: np.random.Generator) -> list[Note]:
+    """Four voices in one rhythm."""
+    pitch, chords = _scale(rng), _chords(rng)
+    notes: list[Note] = []
+    for at in range(beats):
+        root = chords[(at // 2) % 4] + int(rng.integers(0, 2))
+        length = 0.97 if rng.random() < 0.8 else 0.5
+        keys = (pitch(root) - 24, pitch(root + 4) - 12, pitch(root + 2), pitch(root + 7))
+        notes += [(at, length, key, 85, 0) for key in keys]
+    return notes
+
+
+def _play_ostinato(beats: int, rng: np.random.Generator) -> list[Note]:
+    """Short figures that go on and on, each of another length."""
+    pitch = _scale(rng)
+    notes: list[Note] = []
+    for channel in range(3):
+        figure = rng.integers(0, 12, int(rng.integers(3, 8))).tolist()
+        step = float(rng.choice([0.25, 0.5, 0.75]))
+        notes += [
+            (at * step, step * 0.9, pitch(figure[at % len(figure)]) - 12 * (channel == 2), 80, channel)
+            for at in range(int(beats / step))
+        ]
+    return notes
+
+
 _STYLES: dict[str, tuple[Callable[[int, np.random.Generator], list[Note]], ...]] = {
-    "train": (_play_band, _play_band, _play_arpeggios, _play_pads, _play_solo, _play_drums),
+    "train": (
+        *(_play_band, _play_band, _play_arpeggios, _play_pads, _play_solo, _play_drums),
+        *(_play_riff, _play_alberti, _play_strums, _play_slowly),
+    ),
+    "watch": (_play_hymn, _play_ostinato),
     "report": (_play_waltz, _play_canon, _play_walking_bass, _play_march),
 }
 
 
-def _play(notes: list[Note], programs: list[int], tempo: float, soundfont: str) -> Samples:
-    """What FluidSynth makes of the notes: float32 (n_samples,) at 16 kHz."""
+def _play(score: bytes, soundfont: str, seconds: float) -> Samples:
+    """The first seconds of what FluidSynth makes of a MIDI file: float32 (n_samples,) at 16 kHz."""
     with tempfile.TemporaryDirectory() as folder:
-        score, sound = Path(folder, "score.mid"), Path(folder, "sound.wav")
-        score.write_bytes(_write_midi(notes, programs, tempo))
-        command = ["fluidsynth", "-niq", "-g", "0.5", "-r", "16000", "-F", str(sound), soundfont, str(score)]
+        written, sound = Path(folder, "score.mid"), Path(folder, "sound.wav")
+        written.write_bytes(score)
+        command = ["fluidsynth", "-niq", "-g", "0.5", "-r", "16000", "-F", str(sound), soundfont, str(written)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _rate, samples = wavfile.read(sound)
-    return np.asarray(samples.astype(np.float32).mean(axis=1) / 32768, dtype=np.float32)
+        _rate, samples = wavfile.read(sound, mmap=True)
+        part = samples[: int(seconds * RATE_HZ)].astype(np.float32)
+    return np.asarray(part.mean(axis=1) / 32768, dtype=np.float32)
 
 
 def _write_midi(notes: list[Note], programs: list[int], tempo: float) -> bytes:
@@ -198,7 +314,7 @@ def _synthesise(half: str, seconds: float, rng: np.random.Generator) -> Samples:
     """Notes without a soundfont: sums of partials and frequency modulation; plucked strings and filtered pulses."""
     tempo = float(rng.uniform(60, 160))
     notes = (_play_arpeggios, _play_pads, _play_solo)[rng.integers(3)](int(seconds * tempo / 60) + 2, rng)
-    ways = {"train": (_add_partials, _modulate_frequency), "report": (_pluck, _filter_pulses)}[half]
+    ways = (_pluck, _filter_pulses) if half == "report" else (_add_partials, _modulate_frequency)
     way = ways[rng.integers(len(ways))]
     sound = np.zeros(int((seconds + 12) * RATE_HZ), dtype=np.float32)
     for onset, length, key, velocity, _channel in notes:

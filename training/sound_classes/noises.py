@@ -1,18 +1,27 @@
-"""Noise by rule: colours, hum, traffic, rooms, clicks, rain, wind, machines, a crowd of voices; and recorded noise."""
+"""Noise by rule: colours, hum, traffic, rooms, clicks, rain, wind, machines, a crowd of voices; and recorded noise.
+
+Kinds fall into three parts that share nothing but babble: what is trained on, what the training is watched on (which
+decides between networks), and what is reported.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, lfilter, sosfilt
+from scipy.signal import butter, fftconvolve, lfilter, sosfilt
 
 Samples = NDArray[np.float32]
 
 RATE_HZ = 16_000
 KINDS = {
-    "train": ("white", "shaped", "shaped", "hum", "traffic", "clicks", "room", "babble", "typing", "motor", "crackle"),
+    "train": (
+        *("white", "shaped", "shaped", "hum", "traffic", "clicks", "room", "babble", "typing", "motor", "crackle"),
+        *("mains", "mains", "rotor", "rotor", "resonant", "resonant", "inharmonic", "inharmonic", "pulses", "line"),
+        *("revving", "cycling", "squeal"),
+    ),
+    "watch": ("grinder", "cooler", "ballast", "stream", "knocks", "babble"),
     "report": (
         *("brown", "band", "rain", "wind", "fan", "babble", "steps", "pink"),
         *("appliance", "ventilator", "transformer", "compressor"),
@@ -20,13 +29,16 @@ KINDS = {
 }
 
 
-def make_noise(half: str, seconds: float, rng: np.random.Generator, voices: Sequence[Samples]) -> Samples:
-    """A stretch of noise of a random kind, float32 (n_samples,) at 16 kHz, whose peak is 0.9.
+def make_noise(
+    half: str, seconds: float, rng: np.random.Generator, voices: Sequence[Samples], *, kind: str | None = None
+) -> Samples:
+    """A stretch of noise, float32 (n_samples,) at 16 kHz, whose peak is 0.9.
 
     Args:
         voices: recordings of speech that babble is made of.
+        kind: one of `KINDS`; without it a random one of the half.
     """
-    kind = str(rng.choice(KINDS[half]))
+    kind = kind or str(rng.choice(KINDS[half]))
     n = int(seconds * RATE_HZ)
     sound = _make(kind, n, rng, voices)
     return np.asarray(0.9 * sound / max(1e-9, float(np.abs(sound).max())), dtype=np.float32)
@@ -114,6 +126,169 @@ def _beat(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return np.asarray(np.sum([*tones, *near], axis=0) + rng.uniform(0.05, 1.5) * _colour(n, 1.0, rng))
 
 
+def _sum_tones(
+    hz: NDArray[np.float64] | float, numbers: Sequence[float], levels: Sequence[float], n: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Harmonics of a tone that may wander; `numbers` are multiples of it, and what would be above 7.6 kHz is left out.
+
+    Args:
+        hz: frequency of the tone, one number or one for each sample.
+    """
+    phase = 2 * np.pi * np.cumsum(np.broadcast_to(hz, n)) / RATE_HZ
+    highest = float(np.max(hz))
+    sound = np.zeros(n)
+    for number, level in zip(numbers, levels, strict=True):
+        if number * highest < 7600:
+            sound += level * np.sin(number * phase + rng.uniform(0, 6.28))
+    return sound
+
+
+def _mix(parts: Sequence[NDArray[np.float64]], levels_db: Sequence[float]) -> NDArray[np.float64]:
+    """The sum of parts, each of this level."""
+    scaled = [
+        part * (10 ** (level / 20) / max(1e-9, float(part.std()))) for part, level in zip(parts, levels_db, strict=True)
+    ]
+    return np.asarray(np.sum(scaled, axis=0))
+
+
+def _hum_from_mains(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Mains hum as a room or a cable lets it through: harmonics under a curve of resonances, or even ones."""
+    step = int(rng.integers(1, 3))
+    numbers = np.arange(step, int(rng.integers(4, 80)), step).astype(np.float64)
+    curve = np.interp(numbers, np.linspace(0, 80, 9), np.cumsum(rng.normal(0, 9.0, 9)) - np.arange(9) * 4.0)
+    levels = 10 ** ((curve + rng.normal(0, 5.0, len(numbers))) / 20)
+    drift = 1 + rng.uniform(0, 0.002) * (_wander(n, 0.2, rng) - 0.5)
+    tones = _sum_tones(float(rng.choice([50.0, 60.0])) * drift, numbers.tolist(), levels.tolist(), n, rng)
+    tones *= 1 + rng.uniform(0, 0.4) * (_wander(n, rng.uniform(0.1, 2.0), rng) - 0.5)
+    return _mix(
+        [tones, _shape(n, rng) if rng.random() < 0.5 else _colour(n, rng.uniform(0, 2), rng)],
+        [0.0, -rng.uniform(0, 40)],
+    )
+
+
+def _rotate(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Air conditioning, computers, extractors: blade tones of one to four rotors, whose speeds wander, over the air."""
+    parts, levels = [_shape(n, rng)], [0.0]
+    for _rotor in range(int(rng.integers(1, 5))):
+        course = 1 + rng.uniform(0.0, 0.08) * (_wander(n, rng.uniform(0.02, 2.0), rng) - 0.5)
+        numbers = list(range(1, int(rng.integers(2, 30))))
+        tilt = rng.uniform(0.2, 1.6)
+        heights = [rng.uniform(0.05, 1) / number**tilt for number in numbers]
+        parts.append(_sum_tones(float(np.exp(rng.uniform(np.log(12), np.log(900)))) * course, numbers, heights, n, rng))
+        levels.append(rng.uniform(-25, 15))
+    return _mix(parts, levels) * (1 + rng.uniform(0, 0.3) * (_wander(n, 4.0, rng) - 0.5))
+
+
+def _resonate(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Noise through sharp resonances, as pipes, ducts and the modes of a room have: it sings, and holds no note."""
+    source = _colour(n, rng.uniform(0, 2), rng)
+    parts, levels = [source], [rng.uniform(-30, 0)]
+    for _mode in range(int(rng.integers(1, 12))):
+        hz = float(np.exp(rng.uniform(np.log(70), np.log(4000))))
+        radius = 1 - np.pi * hz / float(np.exp(rng.uniform(np.log(10), np.log(400)))) / RATE_HZ
+        angle = 2 * np.pi * hz / RATE_HZ
+        parts.append(lfilter([1.0], [1.0, -2 * radius * np.cos(angle), radius**2], rng.normal(size=n)))
+        levels.append(rng.uniform(-12, 3))
+    return _mix(parts, levels) * (1 + rng.uniform(0, 0.9) * (_wander(n, rng.uniform(0.1, 3), rng) - 0.5))
+
+
+def _sound_inharmonically(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Screens, supplies, pumps: tones that belong to no common one, some of which beat, in more or less noise."""
+    hz = np.exp(rng.uniform(np.log(60), np.log(7000), int(rng.integers(1, 25))))
+    pairs = hz[rng.random(len(hz)) < 0.4]
+    tones = [*hz, *(pairs + rng.uniform(0.2, 8, len(pairs)))]
+    numbers = [float(tone) for tone in tones]
+    sound = _sum_tones(1.0, numbers, (10 ** (rng.normal(0, 8, len(tones)) / 20)).tolist(), n, rng)
+    if rng.random() < 0.4:
+        sound *= 1 + rng.uniform(0.1, 0.9) * np.sin(2 * np.pi * rng.uniform(0.1, 12) * np.arange(n) / RATE_HZ)
+    return _mix([sound, _shape(n, rng)], [0.0, -rng.uniform(-5, 35)])
+
+
+def _pulse(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Printers, clocks, looms: the same stroke over and over, at an even pace, in a room."""
+    period = int(RATE_HZ / np.exp(rng.uniform(np.log(0.7), np.log(60))))
+    strokes = np.zeros(n)
+    for at in range(0, n, period):
+        strokes[min(n - 1, max(0, at + int(rng.normal(0, 0.01 * period))))] = rng.uniform(0.5, 1)
+    length = int(rng.uniform(0.01, 0.25) * RATE_HZ)
+    body = rng.normal(size=length) * np.exp(-np.arange(length) / length * rng.uniform(3, 9))
+    for _mode in range(int(rng.integers(0, 4))):
+        time = np.arange(length) / RATE_HZ
+        body += (
+            rng.uniform(0, 3) * np.sin(2 * np.pi * rng.uniform(100, 3000) * time) * np.exp(-time * rng.uniform(10, 80))
+        )
+    return _mix([fftconvolve(strokes, body)[:n], _shape(n, rng)], [0.0, -rng.uniform(5, 40)])
+
+
+def _ring_line(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Tones of a telephone line, held or in a cadence: dialling, ringing, busy (ITU-T E.180), with some hiss."""
+    tones = [[425.0], [440.0, 480.0], [350.0, 440.0], [480.0, 620.0], [400.0, 450.0], [950.0], [1400.0]][
+        rng.integers(7)
+    ]
+    sound = _sum_tones(1.0, tones, [1.0] * len(tones), n, rng)
+    on, off = [(1e9, 0.0), (1.0, 4.0), (2.0, 4.0), (0.5, 0.5), (0.25, 0.25), (0.35, 0.35)][rng.integers(6)]
+    sound = sound * ((np.arange(n) / RATE_HZ) % (on + off) < on)
+    return _mix([sound, _colour(n, 0.5, rng)], [0.0, -rng.uniform(15, 45)])
+
+
+def _rev(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Drills, mixers, vehicles: a tone of many harmonics whose speed changes by up to four times, with rough noise."""
+    course = np.exp((_wander(n, rng.uniform(0.05, 0.8), rng) - 0.5) * rng.uniform(0.2, 1.4))
+    numbers = list(range(1, int(rng.integers(4, 40))))
+    tilt = rng.uniform(0.2, 1.4)
+    tones = _sum_tones(rng.uniform(20, 350) * course, numbers, [rng.uniform(0.1, 1) / k**tilt for k in numbers], n, rng)
+    return _mix([tones * course, _shape(n, rng)], [0.0, rng.uniform(-25, 5)])
+
+
+def _cycle(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Something that hums or whirs, goes off and on again, running up and down."""
+    sound = (_hum_from_mains, _rotate, _sound_inharmonically)[rng.integers(3)](n, rng)
+    on = np.repeat(rng.random(n // (2 * RATE_HZ) + 2) < 0.6, 2 * RATE_HZ)[:n].astype(np.float64)
+    ramp = int(rng.uniform(0.01, 1.0) * RATE_HZ)
+    on = fftconvolve(on, np.full(ramp, 1 / ramp), mode="same")
+    return _mix([sound * (0.02 + on), _colour(n, 1.0, rng)], [0.0, -rng.uniform(15, 40)])
+
+
+def _squeal(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Hinges, brakes, chalk: tones that come and go and slide."""
+    sound = np.zeros(n)
+    for _tone in range(int(rng.integers(2, 14))):
+        length = int(rng.uniform(0.1, 2.5) * RATE_HZ)
+        at = int(rng.integers(0, max(1, n - length)))
+        glide = np.exp(np.cumsum(rng.normal(0, rng.uniform(0.02, 0.3), length // 800 + 2)))
+        course = np.interp(np.arange(length), np.arange(len(glide)) * 800, glide).clip(0.3, 3)
+        tone = _sum_tones(
+            rng.uniform(300, 2500) * course, [1, 2, 3], [1, rng.uniform(0, 1), rng.uniform(0, 1)], length, rng
+        )
+        rough = 1 + rng.uniform(0, 1) * np.sin(2 * np.pi * rng.uniform(15, 90) * np.arange(length) / RATE_HZ)
+        piece = tone * rough * np.hanning(length) * rng.uniform(0.2, 1)
+        sound[at : at + length] += piece[: n - at]
+    return _mix([sound, _shape(n, rng)], [0.0, -rng.uniform(5, 35)])
+
+
+def _watch(kind: str, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Kinds that decide between networks: a grinder, a cooler, a ballast of lamps, a stream, knocks on a door."""
+    time = np.arange(n) / RATE_HZ
+    if kind == "grinder":
+        rough = (np.sin(2 * np.pi * rng.uniform(90, 240) * time) > rng.uniform(-0.5, 0.7)) * 1.0
+        return _mix(
+            [rough - rough.mean(), _colour(n, 0.3, rng) * (0.5 + _wander(n, 8.0, rng))], [0.0, rng.uniform(-15, 5)]
+        )
+    if kind == "cooler":  # whose compressor beats on the mains, with its liquid
+        hz = rng.choice([24.5, 29.2, 48.7, 58.4]) * rng.uniform(0.98, 1.02)
+        levels = [rng.uniform(0, 1) / k**0.8 for k in range(1, 28)]
+        tones = _sum_tones(hz, list(range(1, 28)), levels, n, rng)
+        hum = _sum_tones(100.0, [1, 2, 3, 4, 5], rng.uniform(0, 1, 5).tolist(), n, rng)
+        return _mix([tones, hum, _colour(n, 1.4, rng)], [0.0, rng.uniform(-12, 6), rng.uniform(-35, 0)])
+    if kind == "ballast":  # pulses at every half wave of the mains
+        period = RATE_HZ / rng.choice([100.0, 120.0])
+        pulses = np.exp(-((np.arange(n) % period) / period) * rng.uniform(4, 40))
+        return _mix([pulses - pulses.mean(), _colour(n, 0.5, rng)], [0.0, -rng.uniform(5, 40)])
+    if kind == "stream":
+        return _mix([_events(n, 200.0, 0.0, 0.8, rng), _colour(n, 0.8, rng)], [0.0, rng.uniform(-15, 5)])
+    return _mix([_events(n, 3.0, 0.7, 0.97, rng), _colour(n, 1.2, rng)], [0.0, -rng.uniform(10, 35)])
+
+
 def _colour(n: int, slope: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Noise whose power falls as 1 / f ** slope."""
     spectrum = np.fft.rfft(rng.normal(size=n))
@@ -155,6 +330,11 @@ def _make(kind: str, n: int, rng: np.random.Generator, voices: Sequence[Samples]
         return np.asarray(np.sum(tones, axis=0) + rng.uniform(0.1, 2.0) * _colour(n, 1.0, rng))
     if kind == "compressor":
         return _beat(n, rng) * (0.6 + 0.4 * np.sin(2 * np.pi * rng.uniform(0.3, 4) * np.arange(n) / RATE_HZ))
+    made = _MADE.get(kind)
+    if made is not None:
+        return made(n, rng)
+    if kind in ("grinder", "cooler", "ballast", "stream", "knocks"):
+        return _watch(kind, n, rng)
     if kind == "crackle":  # of an old record, with its hiss
         return _events(n, rng.uniform(5, 40), 0.0, 0.3, rng) * 0.3 + rng.uniform(0.005, 0.1) * _colour(n, 0.3, rng)
     if kind == "hum":
@@ -187,3 +367,16 @@ def _make(kind: str, n: int, rng: np.random.Generator, voices: Sequence[Samples]
             sound[: len(piece)] += piece / max(1e-6, float(np.sqrt(np.mean(piece**2))))
         return sound
     return _events(n, {"clicks": 4.0, "typing": 9.0, "steps": 2.0}[kind], 0.0, 0.9, rng) + 0.01 * rng.normal(size=n)
+
+
+_MADE: dict[str, Callable[[int, np.random.Generator], NDArray[np.float64]]] = {
+    "mains": _hum_from_mains,
+    "rotor": _rotate,
+    "resonant": _resonate,
+    "inharmonic": _sound_inharmonically,
+    "pulses": _pulse,
+    "line": _ring_line,
+    "revving": _rev,
+    "cycling": _cycle,
+    "squeal": _squeal,
+}

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_closing
-from scipy.signal import butter, fftconvolve, sosfilt
+from scipy.signal import fftconvolve
 
-from training.sound_classes.music import make_track
+from training.sound_classes import channels
+from training.sound_classes.music import make_track, play_score
 from training.sound_classes.noises import join_recordings, make_noise
 from whisperdiar.media import load
 
@@ -21,6 +22,9 @@ RATE_HZ = 16_000
 STEP = 320  # samples of a label: 20 ms
 UNKNOWN, SILENCE, NOISE, SPEECH, MUSIC, BOTH = -1, 0, 1, 2, 3, 4
 _VOICES_OF_REPORT = 2  # every second voice of the pool
+_USUAL = {"speech": 3.0, "music": 3.0, "both": 3.0, "noise": 1.5, "silence": 1.0}
+_LONELY = {"speech": 1.0, "music": 0.0, "both": 0.0, "noise": 2.0, "silence": 1.0}
+_SMALLEST = 2000  # bytes of a file that holds a word
 _LONGEST_PAUSE = 24  # labels: pauses below half a second belong to the speech around them
 
 
@@ -37,8 +41,19 @@ class Pool:
 def read_voices(folder: Path, half: str, *, clips: int = 30) -> list[list[Samples]]:
     """Clips of every second voice in a pool of `benchmarks/conversation_voices.py`."""
     names = sorted(path for path in folder.iterdir() if path.is_dir())
-    mine = names[0 if half == "train" else 1 :: _VOICES_OF_REPORT]
+    mine = names[1 if half == "report" else 0 :: _VOICES_OF_REPORT]
     return [[load(path).mono for path in sorted(voice.glob("*.flac"))[:clips]] for voice in mine]
+
+
+def read_prompts(folders: Sequence[Path], *, clips: int = 60) -> list[list[Samples]]:
+    """Clips of one person for each folder, of whatever is in it that holds half a second of sound."""
+    voices = []
+    for folder in folders:
+        paths = sorted(path for path in folder.rglob("*") if path.suffix in (".wav", ".ogg", ".flac"))
+        chosen = paths[:: max(1, len(paths) // (2 * clips))]
+        heard = [load(path).mono for path in chosen if path.stat().st_size > _SMALLEST]
+        voices.append([clip for clip in heard if find_activity(clip).sum() >= _LONGEST_PAUSE][:clips])
+    return voices
 
 
 def make_pool(
@@ -49,28 +64,40 @@ def make_pool(
     n_tracks: int,
     rng: np.random.Generator,
     noises: Sequence[Samples] = (),
+    n_noises: int | None = None,
+    scores: Sequence[Path] = (),
 ) -> Pool:
     """Music and noise of one half beside its voices.
 
     Args:
         recordings: files of music, of whose first 100 s four stretches of 20 s are taken.
         n_tracks: pieces of 20 s that are synthesised.
-        noises: recordings of noise; with some of them a third of the noise is theirs.
+        noises: recordings of noise; with some of them a third of the noise is theirs, or all where none is by rule.
+        n_noises: stretches of 20 s of noise by rule.
+        scores: MIDI files that are played as recordings are.
     """
     music = [make_track(half, 20.0, rng) for _track in range(n_tracks)]
     for path in recordings:
-        sound = load(path, end=100.0).mono
-        for part in range(4):
-            first = int((0.05 + 0.2 * part) * len(sound))
-            piece = sound[first : first + 20 * RATE_HZ]
-            if len(piece) > 3 * RATE_HZ and float(np.sqrt(np.mean(piece**2))) > 1e-3:
-                music.append(piece / max(1e-6, float(np.abs(piece).max())))
+        music += _take_stretches(load(path, end=100.0).mono)
+    for path in scores:
+        music += _take_stretches(play_score(path))
     flat = [clip for voice in voices for clip in voice]
-    n_noises = max(24, n_tracks // 3)
-    noise = [make_noise(half, 20.0, rng, flat) for _noise in range(n_noises)]
+    wanted = max(24, n_tracks // 3) if n_noises is None else n_noises
+    noise = [make_noise(half, 20.0, rng, flat) for _noise in range(wanted)]
     if noises:
-        noise += [join_recordings(noises, 20.0, rng) for _noise in range(n_noises // 2)]
+        noise += [join_recordings(noises, 20.0, rng) for _noise in range(wanted // 2 or 24)]
     return Pool(half, voices, music, noise)
+
+
+def _take_stretches(sound: Samples) -> list[Samples]:
+    """Four stretches of 20 s whose peaks are 1, without those that are nearly silent."""
+    found = []
+    for part in range(4):
+        first = int((0.05 + 0.2 * part) * len(sound))
+        piece = sound[first : first + 20 * RATE_HZ]
+        if len(piece) > 3 * RATE_HZ and float(np.sqrt(np.mean(piece**2))) > 1e-3:
+            found.append(piece / max(1e-6, float(np.abs(piece).max())))
+    return found
 
 
 def find_activity(clip: Samples) -> NDArray[np.bool_]:
@@ -88,22 +115,27 @@ def make_scene(
     seconds: float = 60.0,
     ratio_db: tuple[float, float] = (-3.0, 18.0),
     clean: bool = False,
+    varied: bool = False,
 ) -> tuple[Samples, NDArray[np.int8]]:
     """The sound, float32 (n_samples,), and one label per 20 ms.
 
     Args:
         ratio_db: least and most level of speech over music.
         clean: whether rooms, telephones and background are left out.
+        varied: whether it is heard as in `training.sound_classes.channels` besides, and at times a room in which hardly
+            anybody speaks; to train on.
     """
     n = int(seconds * RATE_HZ) // STEP
     voice, music = np.zeros(n * STEP, np.float32), np.zeros(n * STEP, np.float32)
     noise = np.zeros(n * STEP, np.float32)
     spoken, played, noisy = np.zeros(n, bool), np.zeros(n, bool), np.zeros(n, bool)
     speech_db = float(rng.uniform(-30, -18))
+    lonely = varied and rng.random() < 0.15
     at, last = 0, ""
     while at < n:
         kinds = [kind for kind in ("speech", "music", "both", "noise", "silence") if kind != last]
-        weights = np.array([{"speech": 3, "music": 3, "both": 3, "noise": 1.5, "silence": 1}[kind] for kind in kinds])
+        often = _LONELY if lonely else _USUAL
+        weights = np.array([often[kind] for kind in kinds])
         last = str(rng.choice(kinds, p=weights / weights.sum()))
         length = min(n - at, int(rng.uniform(1.0, 4.0) * 50) if last == "silence" else int(rng.uniform(3, 14) * 50))
         where = slice(at, at + length)
@@ -123,14 +155,16 @@ def make_scene(
         voice = _place_in_room(voice, rng)
     sound = voice + music + noise
     background = rng.random()
-    if not clean and background < 0.35:  # noise in the pauses, too
-        under = float(rng.uniform(12, 30))
+    if not clean and (background < 0.35 or lonely):  # noise in the pauses, too
+        under = float(rng.uniform(0, 25) if lonely else rng.uniform(12, 30))
         sound = sound + _set_level(_cut(pool.noise, n * STEP, rng), speech_db - under)
         noisy[:] = True
     else:
         sound = sound + rng.normal(size=n * STEP).astype(np.float32) * np.float32(10 ** (rng.uniform(-100, -80) / 20))
-    if not clean and rng.random() < 0.2:
-        sound = _pass_telephone(sound, rng)
+    if varied:
+        sound = channels.vary(sound, rng)
+    elif not clean and rng.random() < 0.2:
+        sound = channels.pass_telephone(sound, rng)
     labels = np.where(spoken & played, BOTH, np.where(spoken, SPEECH, np.where(played, MUSIC, UNKNOWN)))
     labels = np.where(labels == UNKNOWN, np.where(noisy, NOISE, SILENCE), labels)
     return np.asarray(sound * rng.uniform(0.3, 1.0), dtype=np.float32), labels.astype(np.int8)
@@ -181,14 +215,3 @@ def _place_in_room(sound: Samples, rng: np.random.Generator) -> Samples:
     tail *= float(rng.uniform(0.1, 0.7)) / np.sqrt(np.sum(tail**2))
     tail[0] = 1.0
     return np.asarray(fftconvolve(sound, tail)[: len(sound)], dtype=np.float32)
-
-
-def _pass_telephone(sound: Samples, rng: np.random.Generator) -> Samples:
-    """300 to 3400 Hz; half of the time in 8 bits by the mu-law (ITU-T G.711, continuous form)."""
-    band = butter(4, [300, 3400], "bandpass", fs=RATE_HZ, output="sos")
-    heard = sosfilt(band, sound)
-    if rng.random() < 0.5:
-        loudest = max(1e-6, float(np.abs(heard).max()))
-        code = np.round(127 * np.sign(heard) * np.log1p(255 * np.abs(heard) / loudest) / np.log(256)) / 127
-        heard = sosfilt(band, np.sign(code) * np.expm1(np.abs(code) * np.log(256)) / 255 * loudest)
-    return np.asarray(heard, dtype=np.float32)

@@ -20,7 +20,7 @@ from whisperdiar.options import SoundClassOptions
 from whisperdiar.sound_classes import features, grammar, network
 from whisperdiar.sound_classes.presenter import Voice, enrol_speech, find_voice
 from whisperdiar.text.messages import _, mark
-from whisperdiar.types import Audio, Span, remove_spans
+from whisperdiar.types import Audio, Span, merge_spans, remove_spans
 
 __all__ = [
     "LABELS",
@@ -53,6 +53,8 @@ _DESCRIPTIONS = {
 }
 
 _FRAME_S = 0.01
+_BREATH_S = 0.25
+"""Seconds of a pause at which another person may begin."""
 _QUIETEST = math.log(1e-8)  # -80 dBFS: below it everything is silence
 _SOFTNESS = 0.5  # nepers of power, about 2 dB, over which sound fades into silence
 _SMOOTHED_FRAMES = 5
@@ -129,7 +131,7 @@ def classify(
         if high > low and low * _FRAME_S < audio.duration
     )
     if presenter is not None:
-        found = _name_presenter(audio, found, presenter)
+        found = _name_presenter(audio, found, presenter, _find_pauses(audio, settings))
     progress("segment", 1.0)
     return found
 
@@ -140,22 +142,45 @@ def enrol(audio: Audio) -> Voice:
     Raises:
         InvalidOption: it holds too little speech.
     """
-    spoken = (SPEECH, SPEECH_OVER_MUSIC)
-    return enrol_speech(audio, [item.span for item in classify(audio) if item.label in spoken])
+    spoken = [item.span for item in classify(audio) if item.label in (SPEECH, SPEECH_OVER_MUSIC)]
+    return enrol_speech(audio, remove_spans(spoken, _find_pauses(audio, SoundClassOptions())))
 
 
-def _name_presenter(audio: Audio, segments: Sequence[SoundSegment], voice: Voice) -> tuple[SoundSegment, ...]:
-    """The same segments, of which speech is divided into the presenter's and that of others."""
+def _name_presenter(
+    audio: Audio, segments: Sequence[SoundSegment], voice: Voice, pauses: Sequence[Span]
+) -> tuple[SoundSegment, ...]:
+    """The same segments, of which speech is divided into the presenter's and that of others.
+
+    Args:
+        pauses: quiet stretches, at which people take turns: they tell no voice, and belong to the presenter where he
+            speaks on both sides.
+    """
     found: list[SoundSegment] = []
     for segment in segments:
         if segment.label != SPEECH:
             found.append(segment)
             continue
-        own = find_voice(audio, [segment.span], voice)
-        parts = [SoundSegment(span, PRESENTER) for span in own]
-        parts += [SoundSegment(span, SPEECH) for span in remove_spans([segment.span], own)]
-        found += sorted(parts, key=lambda part: part.span)
+        own = find_voice(audio, remove_spans([segment.span], pauses), voice)
+        starts, ends = {item.start for item in own}, {item.end for item in own}
+        own = merge_spans([*own, *(item for item in pauses if item.start in ends and item.end in starts)])
+        pieces = [SoundSegment(part, PRESENTER) for part in own]
+        pieces += [SoundSegment(part, SPEECH) for part in remove_spans([segment.span], own)]
+        found += sorted(pieces, key=lambda piece: piece.span)
     return tuple(found)
+
+
+def _find_pauses(audio: Audio, settings: SoundClassOptions) -> list[Span]:
+    """Quiet stretches from `_BREATH_S` on."""
+    energy = features.energies(audio)
+    changes = np.flatnonzero(np.diff(np.pad(energy < _find_border(energy, settings), 1).astype(np.int8)))
+    runs = zip(changes[::2].tolist(), changes[1::2].tolist(), strict=True)
+    return [Span(low * _FRAME_S, high * _FRAME_S) for low, high in runs if (high - low) * _FRAME_S >= _BREATH_S]
+
+
+def _find_border(energy: NDArray[np.float32], settings: SoundClassOptions) -> float:
+    """The logarithm of the power below which it is silent."""
+    level = max(features.measure_level(energy), _QUIETEST)
+    return max(_QUIETEST, level - settings.silence_db * math.log(10) / 10)
 
 
 def find_music(
@@ -176,10 +201,11 @@ def _score_frames(audio: Audio, settings: SoundClassOptions, threads: int, progr
     energy = features.energies(audio, threads=threads)
     level = max(features.measure_level(energy), _QUIETEST)
     found = network.measure_log_odds(audio, level=level, threads=threads, progress=progress)
-    odds = np.clip(found, -_MOST_ODDS, _MOST_ODDS).repeat(2, axis=0)[: len(energy)]
+    odds = _stretch(np.clip(found, -_MOST_ODDS, _MOST_ODDS), len(energy))
     odds = np.round(odds * np.float32(_ROUNDING)) / np.float32(_ROUNDING)
-    border = max(_QUIETEST, level - settings.silence_db * math.log(10) / 10)
+    border = _find_border(energy, settings)
     quiet = _smooth(np.clip((border - energy) / _SOFTNESS, -_MOST_ODDS, _MOST_ODDS))
+    quiet = _drop_pauses(quiet, round(settings.min_silence / _FRAME_S) - _SMOOTHED_FRAMES + 1)
     silence, sound = -np.logaddexp(0, -quiet), -np.logaddexp(0, quiet)
     yes, no = -np.logaddexp(0, -odds), -np.logaddexp(0, odds)
     scores = np.stack(
@@ -193,6 +219,27 @@ def _score_frames(audio: Audio, settings: SoundClassOptions, threads: int, progr
         axis=1,
     )
     return np.asarray(np.round(scores * (_TRUST / 2 * _ROUNDING)) / _ROUNDING, dtype=np.float32)
+
+
+def _stretch(odds: NDArray[np.float32], n: int) -> NDArray[np.float32]:
+    """Odds of the network's frames for `n` frames of 10 ms, between the middles of the former on a straight line."""
+    middles = (np.arange(len(odds)) + 0.5) * features.STEP_S
+    wanted = (np.arange(n) + 0.5) * _FRAME_S
+    columns = [np.interp(wanted, middles, column) for column in odds.T]
+    return np.asarray(np.stack(columns, axis=1), dtype=np.float32)
+
+
+def _drop_pauses(quiet: NDArray[np.float32], shortest: int) -> NDArray[np.float32]:
+    """The log odds of silence, which are the least wherever they are above zero for fewer than `shortest` frames.
+
+    The grammar alone would take a short pause with a little of the speech around it, and leave that outside later.
+    """
+    kept = np.array(quiet)
+    changes = np.flatnonzero(np.diff(np.pad(quiet > 0, 1).astype(np.int8)))
+    for low, high in zip(changes[::2].tolist(), changes[1::2].tolist(), strict=True):
+        if high - low < shortest and low > 0 and high < len(quiet):
+            kept[low:high] = -_MOST_ODDS
+    return kept
 
 
 def _smooth(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Network of sound classes: convolutions over time that tell whether there is a voice and whether there is music.
 
 A convolution over 5 frames is followed by residual ones over 3 frames each, ever further apart, so that a frame hears
-2.6 s to each side. Weights are made by `training/sound_classes`; NumPy alone runs them.
+5.2 s to each side. Weights are made by `training/sound_classes`; NumPy alone runs them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Frames = NDArray[np.float32]
 
 WEIGHTS = "sound_classes.npz"
 
-_PIECE_FRAMES = 8192
+_PIECE_FRAMES = 4096
 """Frames whose hidden values are held at a time, in whole cells: a few megabytes for each thread."""
 _NO_MUSIC = -5.0
 """Log odds of music in a sound that does not change."""
@@ -91,10 +91,10 @@ def measure_log_odds(
     threads: int = 1,
     progress: Progress = no_progress,
 ) -> Frames:
-    """Log odds of a voice and of music in each frame of 20 ms: float32 (n_frames, 2).
+    """Log odds of a voice and of music in each frame of `features.STEP_S`: float32 (n_frames, 2).
 
-    A sound that does not change for 8 s is no music: to the network a humming room is a held chord. Besides the result
-    and a mean spectrum for each third of a second a few megabytes are held for each thread.
+    A sound that does not change for 5 s is no music: to the network some hum is a held chord. Besides the result and a
+    mean spectrum for each third of a second a few megabytes are held for each thread.
 
     Args:
         level: of the recording, from `features.measure_level`.
