@@ -75,7 +75,7 @@ async def ask(*names):
 
 
 for found in asyncio.run(ask("samples/standup.mp4", "samples/standup.mp4")):
-    print(found.text[:60], found.usage.seconds)
+    print(found.text[:60], round(found.usage.seconds))
 """,
     ),
     Session(

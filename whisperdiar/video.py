@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from numbers import Rational
 from typing import Any
 
 from whisperdiar.transcript import Transcript
@@ -60,9 +61,9 @@ def with_video(transcript: Transcript, video: Video) -> Transcript:
 
 
 def read_frame_rate(value: object) -> Fraction | None:
-    """A frame rate such as ``25``, ``24000/1001`` or a fraction; None where it can be none."""
+    """A frame rate such as ``25``, ``24000/1001`` or any rational number; None where it can be none."""
     try:
-        rate = Fraction(value) if isinstance(value, (str, int, Fraction)) else None
+        rate = Fraction(value) if isinstance(value, (str, Rational)) else None
     except (ValueError, ZeroDivisionError):
         return None
     return rate if rate is not None and SLOWEST_FPS <= rate <= FASTEST_FPS else None

@@ -178,7 +178,9 @@ def test_a_hole_moves_nothing_and_is_told(folder: Path, kind: str, content: Call
     assert 7.5 < seconds < 13.0
     assert start == pytest.approx(8.0, abs=1.2)  # WavPack has blocks of a second
     assert 15.5 < end < 20.3
-    assert not audio.samples[0, round((start + 0.2) * 16_000) : round((end - 0.2) * 16_000)].any()
+    # Of random bytes a decoder may take a few for sound.
+    hole = audio.samples[0, round((start + 0.2) * 16_000) : round((end - 0.2) * 16_000)]
+    assert np.count_nonzero(hole) <= (0 if content is zeros else 0.05 * 16_000)
 
 
 def test_what_cannot_be_found_again_is_missing(folder: Path) -> None:
@@ -290,11 +292,13 @@ def ogg_checksum(page: bytes) -> int:
 
 @pytest.mark.parametrize(
     ("kind", "field", "order"),
-    [("wav", 74, "little"), ("w64", 96, "little"), ("aiff", 42, "big"), ("caf", 118, "big")],
+    [("wav", 74, "little"), ("w64", 96, "little"), ("aiff", 42, "big"), ("caf", None, "big")],
 )
-def test_sound_beyond_the_header_is_read_and_told(folder: Path, kind: str, field: int, order: str) -> None:
+def test_sound_beyond_the_header_is_read_and_told(folder: Path, kind: str, field: int | None, order: str) -> None:
     path = build(folder, kind)
     data = bytearray(path.read_bytes())
+    if field is None:  # what stands before it differs with FFmpeg's version
+        field = data.index(b"data") + 4
     n_bytes = 8 if kind in ("w64", "caf") else 4
     stated = int.from_bytes(data[field : field + n_bytes], order)  # type: ignore[arg-type]
     short = stated - 10 * 96_000

@@ -109,7 +109,14 @@ def steps(work: Callable[[], Any]) -> int:
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         return local
 
-    Label.compared, before = 0, sys.gettrace()
+    before = sys.gettrace()
+    if sys.version_info >= (3, 12):  # a function's first call tells its steps only in part
+        sys.settrace(begun)
+        try:
+            work()
+        finally:
+            sys.settrace(before)
+    Label.compared = count = 0
     sys.settrace(begun)
     try:
         work()

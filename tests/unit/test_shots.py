@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from itertools import pairwise
+from numbers import Rational
 from pathlib import Path
 
 import av
@@ -20,13 +21,25 @@ from whisperdiar.errors import FormatError, MediaError
 from whisperdiar.media import find_shots, load, probe, read_shots
 from whisperdiar.options import subtitle_rules
 from whisperdiar.subtitles.checking import check
-from whisperdiar.video import Video, video_of, with_video
+from whisperdiar.video import Video, read_frame_rate, video_of, with_video
 
 
 @pytest.mark.parametrize("rate", [FILM, Fraction(25), Fraction(30000, 1001)])
 def test_the_frame_rate_is_that_of_the_video(tmp_path: Path, rate: Fraction) -> None:
     path = write_video(tmp_path / "v.mp4", rate=rate, frames=40, cuts=())
     assert probe(path).frame_rate == load(path).frame_rate == rate
+
+
+def test_any_rational_number_is_a_frame_rate() -> None:
+    """PyAV has a type of its own for them from version 19 on."""
+
+    class Rate:
+        numerator, denominator = 24000, 1001
+
+    Rational.register(Rate)
+    assert read_frame_rate(Rate()) == Fraction(24000, 1001)
+    assert read_frame_rate("25") == read_frame_rate(25) == Fraction(25)
+    assert read_frame_rate(24.976) is None
 
 
 def test_sound_has_no_frame_rate(tmp_path: Path) -> None:
