@@ -9,11 +9,12 @@ from conversation_voices import RATE_HZ, Clip, frame_levels_db
 from numpy.typing import NDArray
 from scipy.signal import butter, lfilter, oaconvolve, resample_poly, sosfilt
 
+from whisperdiar.people.bandwidth import quantise_mu_law
+
 NOISES = ("stationary", "hum", "babble")
 _DIFFUSE_S = 0.003  # after the direct sound
 _TELEPHONE_HZ = 8_000
 _TELEPHONE_BAND_HZ = (300.0, 3_400.0)
-_MU = 255.0
 _SPEECH_DB = -30.0  # below the loudest frame: what counts for the level of a voice
 
 
@@ -125,6 +126,4 @@ def telephone(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     narrow = resample_poly(samples, _TELEPHONE_HZ, RATE_HZ)
     band = butter(4, _TELEPHONE_BAND_HZ, "bandpass", fs=_TELEPHONE_HZ, output="sos")
     narrow = np.clip(sosfilt(band, narrow), -1.0, 1.0)
-    code = np.round(127.0 * np.sign(narrow) * np.log1p(_MU * np.abs(narrow)) / np.log1p(_MU)) / 127.0
-    heard = np.sign(code) * np.expm1(np.abs(code) * np.log1p(_MU)) / _MU
-    return np.asarray(resample_poly(heard, RATE_HZ, _TELEPHONE_HZ)[: len(samples)], np.float32)
+    return np.asarray(resample_poly(quantise_mu_law(narrow), RATE_HZ, _TELEPHONE_HZ)[: len(samples)], np.float32)

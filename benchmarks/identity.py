@@ -48,9 +48,9 @@ from whisperdiar.people.matching import (
     CALIBRATIONS,
     MOST_MARGIN,
     Calibration,
-    compare,
     decide,
     find_margins,
+    find_matched_distances,
 )
 from whisperdiar.people.profiles import Profile, make_sample
 
@@ -166,7 +166,7 @@ def _hear_speakers(audio: Audio, reference: Path, encoder: VoiceEncoder) -> dict
 
 
 def draw_cases(recordings: Recordings, number: int, seed: int, *, scale: float) -> list[Case]:
-    """Recordings with known people and strangers, as the module's text tells; `scale` is that of `compare`."""
+    """Recordings with known people and strangers, by the module's text; `scale` is that of `find_matched_distances`."""
     rng = np.random.default_rng(seed)
     keys = sorted(recordings)
     people = sorted({label for heard in recordings.values() for label in heard})
@@ -193,7 +193,7 @@ def draw_cases(recordings: Recordings, number: int, seed: int, *, scale: float) 
                 speakers.append(label)
                 voices.append(voice)
         if known and speakers:
-            distances = compare(voices, list(known.values()), scale=scale)
+            distances = find_matched_distances(voices, list(known.values()), scale=scale)
             cases.append(Case(speakers, list(known), distances, [voice.seconds for voice in voices]))
     return cases
 

@@ -16,7 +16,7 @@ from whisperdiar import Span, Transcript, Turn, load
 from whisperdiar.people import Profiles, Voice, VoiceEncoder, VoiceModel, calibrate, link, make_sample, name_speakers
 from whisperdiar.people.bandwidth import is_narrowband, to_narrowband
 from whisperdiar.people.linking import Appearance
-from whisperdiar.people.matching import CALIBRATIONS, compare
+from whisperdiar.people.matching import CALIBRATIONS, find_matched_distances
 from whisperdiar.transcript import Speaker
 
 CAMPPLUS = CALIBRATIONS["campplus"]
@@ -100,9 +100,9 @@ def test_like_is_compared_with_like(one: list[Any], other: list[Any]) -> None:
         [voice(place, telephone=called, narrowband=known or called) for place, called, known in side]
         for side in (one, other)
     )
-    found = compare(first, second, scale=SCALE)
+    found = find_matched_distances(first, second, scale=SCALE)
     assert found.shape == (len(first), len(second))
-    assert np.allclose(found, compare(second, first, scale=SCALE).T)
+    assert np.allclose(found, find_matched_distances(second, first, scale=SCALE).T)
     for row, (place, called, known) in enumerate(one):
         for column, (place_2, called_2, known_2) in enumerate(other):
             both = (known or called) and (known_2 or called_2)
@@ -138,7 +138,7 @@ def test_of_both_kinds_of_samples_those_of_its_kind_are_compared(tmp_path: Path)
     assert np.allclose(made.narrowband, BASIS[3])
     (back,) = profiles.read_all()
     assert [(item.is_narrowband, item.narrowband is not None) for item in back.samples] == [(False, True), (True, True)]
-    assert np.allclose(compare([voice(0), voice(0, telephone=True)], [back], scale=SCALE), 0.0)
+    assert np.allclose(find_matched_distances([voice(0), voice(0, telephone=True)], [back], scale=SCALE), 0.0)
 
 
 def test_a_profile_that_knows_no_telephone_is_read_and_that_is_told_where_it_matters(tmp_path: Path) -> None:

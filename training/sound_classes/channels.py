@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import butter, fftconvolve, sosfilt
 
+from whisperdiar.people.bandwidth import quantise_mu_law
+
 Samples = NDArray[np.float32]
 
 RATE_HZ = 16_000
@@ -78,8 +80,7 @@ def pass_telephone(sound: Samples, rng: np.random.Generator) -> Samples:
     heard = sosfilt(band, sound)
     if rng.random() < 0.5:
         loudest = max(1e-6, float(np.abs(heard).max()))
-        code = np.round(127 * np.sign(heard) * np.log1p(255 * np.abs(heard) / loudest) / np.log(256)) / 127
-        heard = sosfilt(band, np.sign(code) * np.expm1(np.abs(code) * np.log(256)) / 255 * loudest)
+        heard = sosfilt(band, quantise_mu_law(heard / loudest) * loudest)
     return np.asarray(heard, dtype=np.float32)
 
 

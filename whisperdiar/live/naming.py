@@ -9,7 +9,7 @@ from whisperdiar.live.sound import Tail
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.people import Identifier, decide
 from whisperdiar.people.embedding import Voice, find_clean_speech
-from whisperdiar.people.matching import LEAST_SECONDS, compare
+from whisperdiar.people.matching import LEAST_SECONDS, find_matched_distances
 from whisperdiar.types import Samples, Turn
 
 _AGAIN_S = 3.0
@@ -74,7 +74,7 @@ class VoiceNames:
         labels = [label for label in self._voices if label not in self.names]
         free = [person for person in people if person.name not in self.names.values()]
         voices = [self._voices[label] for label in labels]
-        distances = compare(voices, free, scale=self._identifier.calibration.narrowband_scale)
+        distances = find_matched_distances(voices, free, scale=self._identifier.calibration.narrowband_scale)
         decisions = decide(
             labels,
             [person.name for person in free],

@@ -67,9 +67,15 @@ def to_narrowband(samples: Samples) -> Samples:
     band = butter(_ORDER, _BAND_HZ, "bandpass", fs=_TELEPHONE_HZ, output="sos")
     narrow = sosfilt(band, resample_poly(samples, _TELEPHONE_HZ, SAMPLE_RATE_HZ))
     narrow *= _PEAK / max(float(np.abs(narrow).max()), 1e-9)
-    code = np.round(127.0 * np.sign(narrow) * np.log1p(_MU * np.abs(narrow)) / np.log1p(_MU)) / 127.0
-    heard = np.sign(code) * np.expm1(np.abs(code) * np.log1p(_MU)) / _MU
-    return np.asarray(resample_poly(heard, SAMPLE_RATE_HZ, _TELEPHONE_HZ)[: len(samples)], dtype=np.float32)
+    return np.asarray(
+        resample_poly(quantise_mu_law(narrow), SAMPLE_RATE_HZ, _TELEPHONE_HZ)[: len(samples)], dtype=np.float32
+    )
+
+
+def quantise_mu_law(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Samples in [-1, 1] as 8 bits by the mu-law have them (ITU-T G.711, continuous form), of the same shape."""
+    code = np.round(127.0 * np.sign(samples) * np.log1p(_MU * np.abs(samples)) / np.log1p(_MU)) / 127.0
+    return np.asarray(np.sign(code) * np.expm1(np.abs(code) * np.log1p(_MU)) / _MU)
 
 
 def _find_levels_db(samples: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.people.embedding import Voice
-from whisperdiar.people.matching import Calibration, compare, find_distances
+from whisperdiar.people.matching import Calibration, find_distances, find_matched_distances
 from whisperdiar.text.messages import _
 
 _FEWEST_PEOPLE = 3
@@ -63,7 +63,7 @@ def calibrate(people: Mapping[str, Sequence[Voice]], base: Calibration) -> Calib
     same_person = np.array([[a == b for b in names] for a in names], dtype=bool).reshape(len(names), len(names))
     upper = np.triu(np.ones_like(same_person), 1)
     scale = _find_narrowband_scale(every, ~same_person, base.narrowband_scale)
-    distances = compare(every, every, scale=scale)
+    distances = find_matched_distances(every, every, scale=scale)
     same, others = distances[same_person & upper], distances[~same_person & upper]
     if len(people) < _FEWEST_PEOPLE or not len(same):
         raise InvalidOption(

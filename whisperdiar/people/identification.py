@@ -14,7 +14,7 @@ from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options import Runtime
 from whisperdiar.people.embedding import Voice, VoiceEncoder, open_voice_encoder
-from whisperdiar.people.matching import LEAST_SECONDS, Calibration, Decision, compare, decide
+from whisperdiar.people.matching import LEAST_SECONDS, Calibration, Decision, decide, find_matched_distances
 from whisperdiar.people.profiles import Profile, Profiles, make_sample
 from whisperdiar.system.log import warn
 from whisperdiar.text.messages import _
@@ -80,8 +80,8 @@ class Identifier:
 
     @property
     def needs_both(self) -> bool:
-        """Whether voices have to be heard as by telephone as well, because somebody is known by telephone alone."""
-        return any(item.is_narrowband for item in self.people)
+        """As of `need_narrowband`."""
+        return need_narrowband(self.people)
 
     def identify(self, transcript: Transcript, audio: Audio) -> Transcript:
         """The transcript with the names of those who are known, each marked as identified.
@@ -90,6 +90,11 @@ class Identifier:
         """
         voices = self.encoder.embed_speakers(audio, transcript.turns, both=self.needs_both)
         return name_speakers(transcript, voices, self.people, self.calibration, model=str(self.encoder.model))
+
+
+def need_narrowband(people: Sequence[Profile]) -> bool:
+    """Whether a voice by microphone has to be heard as by telephone as well: somebody is known by telephone alone."""
+    return any(item.is_narrowband for item in people)
 
 
 def identify(
@@ -131,7 +136,7 @@ def name_speakers(
     named = {item.id: item.name for item in transcript.speakers if item.name != item.id}
     free = [item for item in people if item.name not in named.values()]
     labels = [item.id for item in transcript.speakers if item.id in voices and item.id not in named]
-    distances = compare([voices[label] for label in labels], free, scale=calibration.narrowband_scale)
+    distances = find_matched_distances([voices[label] for label in labels], free, scale=calibration.narrowband_scale)
     seconds = [voices[label].seconds for label in labels]
     decisions = decide(labels, [item.name for item in free], distances, seconds, calibration)
     found = {item.speaker: str(item.name) for item in decisions if item.kind == "name"}

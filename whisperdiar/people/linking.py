@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.people.embedding import Voice
-from whisperdiar.people.matching import LEAST_SECONDS, Calibration, compare
+from whisperdiar.people.matching import LEAST_SECONDS, Calibration, find_matched_distances
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,7 +158,7 @@ def _find_distances(appearances: Sequence[Appearance], scale: float) -> NDArray[
     voices = [item.voice for item in appearances if item.voice is not None]
     found = np.full((len(appearances), len(appearances)), math.nan)
     if places:
-        found[np.ix_(places, places)] = compare(voices, voices, scale=scale)
+        found[np.ix_(places, places)] = find_matched_distances(voices, voices, scale=scale)
     return found
 
 

@@ -113,8 +113,10 @@ class Comparable(Protocol):
     def is_narrowband(self) -> bool: ...
 
 
-def compare(voices: Sequence[Comparable], people: Sequence[Comparable], *, scale: float) -> NDArray[np.float64]:
-    """Cosine distances of like with like: float64 (n_voices, n_people).
+def find_matched_distances(
+    voices: Sequence[Comparable], people: Sequence[Comparable], *, scale: float
+) -> NDArray[np.float64]:
+    """Cosine distances in matched bands: float64 (n_voices, n_people).
 
     Where one of two is known by telephone alone, both are compared as by telephone, if that is known of both.
 

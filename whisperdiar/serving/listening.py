@@ -19,6 +19,7 @@ from whisperdiar.media import load
 from whisperdiar.media.arrays import audio_from_array
 from whisperdiar.options import SAMPLE_RATE_HZ, Term, Vocabulary
 from whisperdiar.people import Profile, Profiles, VoiceEncoder, make_sample, name_speakers, open_voice_encoder
+from whisperdiar.people.identification import need_narrowband
 from whisperdiar.pipeline import Pipeline, wants_channels
 from whisperdiar.recordings import Part
 from whisperdiar.selection import Choice
@@ -147,8 +148,7 @@ class Listener:
         """The transcript with the names of those who are known; others keep their labels."""
         encoder = self._open_encoder(progress)
         people = [_make_profile(item, encoder) for item in known]
-        by_telephone = any(item.is_narrowband for item in people)
-        voices = encoder.embed_speakers(audio, transcript.turns, both=by_telephone)
+        voices = encoder.embed_speakers(audio, transcript.turns, both=need_narrowband(people))
         calibration = Profiles(Path(known[0].path).parent / "nobody").read_calibration(encoder.model)
         if not calibration.names:
             raise BackendError(

@@ -172,14 +172,19 @@ def _name_presenter(
 def _find_pauses(audio: Audio, settings: SoundClassOptions) -> list[Span]:
     """Quiet stretches from `_BREATH_S` on."""
     energy = features.energies(audio)
-    changes = np.flatnonzero(np.diff(np.pad(energy < _find_border(energy, settings), 1).astype(np.int8)))
+    border = _find_border(_find_level(energy), settings)
+    changes = np.flatnonzero(np.diff(np.pad(energy < border, 1).astype(np.int8)))
     runs = zip(changes[::2].tolist(), changes[1::2].tolist(), strict=True)
     return [Span(low * _FRAME_S, high * _FRAME_S) for low, high in runs if (high - low) * _FRAME_S >= _BREATH_S]
 
 
-def _find_border(energy: NDArray[np.float32], settings: SoundClassOptions) -> float:
+def _find_level(energy: NDArray[np.float32]) -> float:
+    """The logarithm of the power of a recording's loud parts."""
+    return max(features.measure_level(energy), _QUIETEST)
+
+
+def _find_border(level: float, settings: SoundClassOptions) -> float:
     """The logarithm of the power below which it is silent."""
-    level = max(features.measure_level(energy), _QUIETEST)
     return max(_QUIETEST, level - settings.silence_db * math.log(10) / 10)
 
 
@@ -199,11 +204,11 @@ def find_music(
 def _score_frames(audio: Audio, settings: SoundClassOptions, threads: int, progress: Progress) -> NDArray[np.float32]:
     """Log-likelihood of each of `LABELS` in each 10 ms: float32 (n, 5)."""
     energy = features.energies(audio, threads=threads)
-    level = max(features.measure_level(energy), _QUIETEST)
+    level = _find_level(energy)
     found = network.measure_log_odds(audio, level=level, threads=threads, progress=progress)
     odds = _stretch(np.clip(found, -_MOST_ODDS, _MOST_ODDS), len(energy))
     odds = np.round(odds * np.float32(_ROUNDING)) / np.float32(_ROUNDING)
-    border = _find_border(energy, settings)
+    border = _find_border(level, settings)
     quiet = _smooth(np.clip((border - energy) / _SOFTNESS, -_MOST_ODDS, _MOST_ODDS))
     quiet = _drop_pauses(quiet, round(settings.min_silence / _FRAME_S) - _SMOOTHED_FRAMES + 1)
     silence, sound = -np.logaddexp(0, -quiet), -np.logaddexp(0, quiet)
