@@ -33,6 +33,7 @@ CLIPS = 22  # of each voice of the pool
 SHARDS = 16  # into which scenes, and the music and noise that they are made of, are divided
 BORDER = 2  # frames to each side of a change that are not learnt: 0.08 s
 AVERAGED = 0.998  # share of the average weights that stays at each step
+CYCLES = ((4.4, 4e-3), (3.3, 2.5e-3))  # epochs and highest rate of learning, each from the average weights of the last
 
 Data = tuple[NDArray[np.float16], NDArray[np.int8]]
 
@@ -123,11 +124,7 @@ def _keep_shard(sources: Sources, number: int, folder: Path | None) -> Data:
 
 
 def train(
-    data: Data,
-    held: Data,
-    *,
-    epochs: float,
-    threads: int,
+    data: Data, held: Data, *, threads: int, cycles: Sequence[tuple[float, float]] = CYCLES
 ) -> tuple[Network, NDArray[np.float32], NDArray[np.float32]]:
     """The network of averaged weights, and mean and deviation of its inputs."""
     torch.set_num_threads(threads)
@@ -135,12 +132,29 @@ def train(
     flat = data[0][::3, ::5].reshape(-1, features.N_FEATURES).astype(np.float32)
     mean, deviation = flat.mean(axis=0), flat.std(axis=0)
     network = Network()
+    for number, (epochs, rate) in enumerate(cycles):
+        network = _run_cycle(network, data, held, mean, deviation, epochs=epochs, rate=rate, seed=11 + number)
+    return network, mean, deviation
+
+
+def _run_cycle(
+    network: Network,
+    data: Data,
+    held: Data,
+    mean: NDArray[np.float32],
+    deviation: NDArray[np.float32],
+    *,
+    epochs: float,
+    rate: float,
+    seed: int,
+) -> Network:
+    """The average of the weights that a network has on its way through so many epochs."""
     averaged = copy.deepcopy(network)
     steps = round(epochs * data[0].shape[0] * data[0].shape[1] / PIECE / BATCH)
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps + 1, pct_start=0.15)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps + 1, pct_start=0.15)
     weights = _weigh(data[1])
-    rng = np.random.default_rng(11)
+    rng = np.random.default_rng(seed)
     for step in range(steps):
         network.train()
         which = rng.integers(0, data[0].shape[0], BATCH)
@@ -161,7 +175,7 @@ def train(
                 f"step {step + 1}/{steps}: loss {loss.item():.3f}; {_describe(averaged, held, mean, deviation)}",
                 flush=True,
             )
-    return averaged, mean, deviation
+    return averaged
 
 
 def _average(averaged: Network, network: Network, kept: float) -> None:
@@ -287,11 +301,11 @@ def main() -> None:
     parser.add_argument("--tracks", type=int, default=1600)
     parser.add_argument("--noises", type=int, default=1280)
     parser.add_argument("--sung", type=int, default=480)
-    parser.add_argument("--scenes", type=int, default=4800)
+    parser.add_argument("--scenes", type=int, default=7680)
     parser.add_argument(
         "--parts", type=int, nargs="*", default=[*range(SHARDS)], help=f"which of {SHARDS} parts are trained on"
     )
-    parser.add_argument("--epochs", type=float, default=12)
+    parser.add_argument("--only-data", action="store_true", help="build the scenes, train nothing")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1, help="processes that build scenes")
     parser.add_argument("-o", "--output", type=Path, default=RESULT)
@@ -301,8 +315,8 @@ def main() -> None:
     held = make_data(list_sources(given, "watch"), given.data, given.workers)
     data = make_data(list_sources(given, "train"), given.data, given.workers, given.parts)
     print(f"{data[1].size * features.STEP_S / 3600:.1f} h", flush=True)
-    if given.epochs:
-        save(*train(data, held, epochs=given.epochs, threads=given.threads), given.output)
+    if not given.only_data:
+        save(*train(data, held, threads=given.threads), given.output)
 
 
 if __name__ == "__main__":

@@ -224,7 +224,7 @@ def _score_frames(audio: Audio, settings: SoundClassOptions, threads: int, progr
             sound + yes[:, 0] + yes[:, 1],
         ],
         axis=1,
-    ) + np.float32(_PRIOR)
+    ) + np.array(_PRIOR, dtype=np.float32)
     return np.asarray(np.round(scores * (_TRUST / 2 * _ROUNDING)) / _ROUNDING, dtype=np.float32)
 
 
