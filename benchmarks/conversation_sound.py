@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
-from conversation_voices import RATE_HZ, Clip, frame_levels_db
+from conversation_voices import RATE_HZ, Clip, decibels, frame_powers
 from numpy.typing import NDArray
 from scipy.signal import butter, lfilter, oaconvolve, resample_poly, sosfilt
 
 from whisperdiar.people.bandwidth import quantise_mu_law
 
 NOISES = ("stationary", "hum", "babble")
+_BLOCK = 60 * RATE_HZ
+"""Samples of noise that are made at a time, so that three hours of it take no more than one minute does."""
 _DIFFUSE_S = 0.003  # after the direct sound
 _TELEPHONE_HZ = 8_000
 _TELEPHONE_BAND_HZ = (300.0, 3_400.0)
@@ -42,10 +45,8 @@ def impulse_response(reverberation_s: float, direct_db: float, rng: np.random.Ge
 
 def speech_power(samples: NDArray[np.float32]) -> float:
     """Mean square of the frames that are at most 30 dB below the loudest."""
-    levels = frame_levels_db(samples)
-    n_frame = RATE_HZ // 100
-    padded = np.pad(samples, (0, levels.size * n_frame - samples.size)).astype(np.float64).reshape(-1, n_frame)
-    return float((padded[levels > _SPEECH_DB] ** 2).mean()) if levels.size else 0.0
+    powers = frame_powers(samples)
+    return float(powers[decibels(powers) > _SPEECH_DB].mean()) if powers.size else 0.0
 
 
 def change_rate(samples: NDArray[np.float32], percent: int) -> NDArray[np.float32]:
@@ -93,25 +94,58 @@ def noise(kind: str, n_samples: int, voices: Sequence[Sequence[Clip]], rng: np.r
         kind: one of `NOISES`.
         voices: of each person of a babble what he says over and over; nobody who is in the conversation.
     """
-    times = np.arange(n_samples) / RATE_HZ
-    if kind == "hum":
-        mains_hz = rng.choice([50.0, 60.0])
-        sound = sum(
-            rng.uniform(0.2, 1.0) / i * np.sin(2 * np.pi * mains_hz * i * times + rng.uniform(0, 2 * np.pi))
-            for i in range(1, 9)
-        ) + 0.05 * rng.standard_normal(n_samples)
-    elif kind == "babble":
-        sound = np.zeros(n_samples)
-        for clips in voices:
-            order = [clips[i].samples for i in rng.permutation(len(clips))]
-            said = np.roll(np.concatenate(order), rng.integers(RATE_HZ * 60))
-            sound += np.resize(said, n_samples) / np.sqrt(max(speech_power(said), 1e-10))
-        sound = oaconvolve(sound, impulse_response(0.5, -6.0, rng))[:n_samples]
-    else:
-        # From nearly white to a rumble, as fans and streets are.
-        sound = np.asarray(lfilter([1.0], [1.0, -rng.uniform(0.3, 0.97)], rng.standard_normal(n_samples)))
-    sound = np.asarray(sound)
-    return np.asarray(sound / np.sqrt(max(float((sound**2).mean()), 1e-12)), np.float32)
+    blocks = {"hum": _hum, "babble": partial(_babble, voices), "stationary": _stationary}[kind](n_samples, rng)
+    sound = np.empty(n_samples, np.float32)
+    first, power = 0, 0.0
+    for block in blocks:
+        sound[first : first + block.size] = block
+        power += float((block**2).sum())
+        first += block.size
+    sound /= np.float32(np.sqrt(max(power / max(n_samples, 1), 1e-12)))
+    return sound
+
+
+def _block_starts(n_samples: int) -> Iterator[tuple[int, int]]:
+    return ((first, min(first + _BLOCK, n_samples)) for first in range(0, n_samples, _BLOCK))
+
+
+def _hum(n_samples: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
+    """The mains and seven harmonics, with a little hiss."""
+    mains_hz = rng.choice([50.0, 60.0])
+    harmonics = [(i, rng.uniform(0.2, 1.0) / i, rng.uniform(0, 2 * np.pi)) for i in range(1, 9)]
+    for first, last in _block_starts(n_samples):
+        times = np.arange(first, last) / RATE_HZ
+        tones = sum(height * np.sin(2 * np.pi * mains_hz * i * times + phase) for i, height, phase in harmonics)
+        yield tones + 0.05 * rng.standard_normal(times.size)
+
+
+def _stationary(n_samples: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
+    """From nearly white to a rumble, as fans and streets are."""
+    slope, state = rng.uniform(0.3, 0.97), np.zeros(1)
+    for first, last in _block_starts(n_samples):
+        block, state = lfilter([1.0], [1.0, -slope], rng.standard_normal(last - first), zi=state)
+        yield block
+
+
+def _babble(
+    voices: Sequence[Sequence[Clip]], n_samples: int, rng: np.random.Generator
+) -> Iterator[NDArray[np.float64]]:
+    """What they say over and over, all at once in a reverberant room."""
+    tracks = []
+    for clips in voices:
+        order = [clips[i].samples for i in rng.permutation(len(clips))]
+        said = np.roll(np.concatenate(order), rng.integers(RATE_HZ * 60))
+        tracks.append(said / np.sqrt(max(speech_power(said), 1e-10)))
+    room = impulse_response(0.5, -6.0, rng)
+    tail = np.zeros(room.size - 1)
+    for first, last in _block_starts(n_samples):
+        block = np.zeros(last - first)
+        for said in tracks:
+            block += said[np.arange(first, last) % said.size]
+        heard = oaconvolve(block, room)
+        heard[: tail.size] += tail[: heard.size]
+        tail = heard[last - first :]
+        yield heard[: last - first]
 
 
 def telephone(samples: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -234,10 +234,22 @@ def open_kokoro(voices: Path) -> Any:
 
 def frame_levels_db(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     """Levels of frames of 10 ms, in dB below the loudest: float64 (n_samples / 160, rounded up,)."""
-    padded = np.pad(samples, (0, -samples.size % _FRAME)).astype(np.float64)
-    power = (padded.reshape(-1, _FRAME) ** 2).mean(axis=1)
+    return decibels(frame_powers(samples))
+
+
+def frame_powers(samples: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean squares of frames of 10 ms: float64 (n_samples / 160, rounded up,)."""
+    n_whole = samples.size // _FRAME * _FRAME
+    # Sums in double precision without a copy of hours of sound.
+    powers = np.einsum("ts,ts->t", *2 * [samples[:n_whole].reshape(-1, _FRAME)], dtype=np.float64)
+    rest = float((samples[n_whole:].astype(np.float64) ** 2).sum())
+    return np.append(powers, [rest] if n_whole < samples.size else []) / _FRAME
+
+
+def decibels(powers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Levels below the loudest, in dB."""
     # Far below what 16 bit can hold, so that digital silence is silent beside any peak, and beside itself.
-    return np.asarray(10 * np.log10(np.maximum(power, 1e-20) / max(float(power.max(initial=0.0)), 1e-12)))
+    return np.asarray(10 * np.log10(np.maximum(powers, 1e-20) / max(float(powers.max(initial=0.0)), 1e-12)))
 
 
 def trim(samples: NDArray[np.float32]) -> NDArray[np.float32]:

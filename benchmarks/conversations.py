@@ -2,7 +2,7 @@
 
     python benchmarks/conversations.py VOICES AMI OUT --split report --count 40 --seed 1
                                        [--minutes 2 4] [--longer 6 10] [--longest 30] [--voices 12] [--utterances 40]
-                                       [--spread] [--telephone]
+                                       [--spread | --even] [--telephone]
     python benchmarks/end_to_end.py OUT --model base
 
 VOICES is a folder with Kokoro-82M (`kokoro-int8.onnx`, and `voices.npz` with its voices), AMI one with the words of
@@ -24,7 +24,9 @@ into the folder of --pool; only where that lacks something, kokoro-onnx is neede
 The two splits share neither voices nor meetings. The same command builds the same conversations, whatever else the pool
 holds. One recording is the longest (kind `long`), one in ten is longer than most; the kinds of the others say how many
 people talk: one, two, few (3 to 4), many (5 to 8). With --spread there are no guests, and lengths lie between the first
-of --minutes and --longest, most of them near the first; from 20 minutes on the kind is `long`.
+of --minutes and --longest, most of them near the first; from 20 minutes on the kind is `long`. With --even lengths are
+even on a logarithmic scale, and as many conversations have one person as two, three and so on to eight. Three hours
+take some 5 GB of memory to build; whoever talks for long says his utterances over and over.
 """
 
 from __future__ import annotations
@@ -86,6 +88,7 @@ _LONGEST_TAIL_S = 12.0  # by which a conversation may end before its time: no ut
 _BABBLE = 4
 _LONG_MINUTES = 20.0
 _LEAST_EACH_S = 15.0  # of the recording for each person, for hardly a stretch has everybody in less
+_MOST_PEOPLE = 8
 _CALLS = 3  # every third conversation is a call, where there are any
 
 
@@ -142,14 +145,21 @@ def plan(count: int, seed: int, minutes: Sequence[float], longer: Sequence[float
     return plans
 
 
-def plan_spread(count: int, seed: int, shortest: float, longest: float) -> list[Plan]:
-    """The conversations of a set of every length from the shortest to the longest (minutes), short ones more often."""
+def plan_spread(count: int, seed: int, shortest: float, longest: float, *, even: bool = False) -> list[Plan]:
+    """The conversations of a set of every length from the shortest to the longest (minutes).
+
+    Args:
+        even: lengths are even on a logarithmic scale, and so are the numbers of people, from 1 to 8; otherwise short
+            ones come more often, and few people.
+    """
     rng = np.random.default_rng([seed, 4])
     ranks, dealt = rng.permutation(count), rng.permutation(count)
     plans = []
     for place in range(count):
-        n_people = PEOPLE[dealt[place] % len(PEOPLE)][0]
-        length = shortest * (longest / shortest) ** ((ranks[place] / max(1, count - 1)) ** 2)
+        number = int(dealt[place])
+        n_people = 1 + number % _MOST_PEOPLE if even else PEOPLE[number % len(PEOPLE)][0]
+        way = ranks[place] / max(1, count - 1)
+        length = shortest * (longest / shortest) ** (way if even else way**2)
         length = max(length, n_people * _LEAST_EACH_S / 60)
         kind = "one" if n_people == 1 else "two" if n_people == 2 else "few" if n_people < 5 else "many"
         kind = "long" if length >= _LONG_MINUTES else kind
@@ -341,9 +351,10 @@ def converse(
     Raises:
         ValueError: the meeting has no such stretch.
     """
+    # Twice as long, for pauses are cut short and the voices talk faster than people.
+    times = 2.0
     for _ in range(_TRIES):
-        # Twice as long, for pauses are cut short and the voices talk faster than people.
-        stretch = stretch_of(remarks, int(rng.integers(len(remarks))), 2 * wanted.duration)
+        stretch = stretch_of(remarks, int(rng.integers(len(remarks))), times * wanted.duration)
         stretch = cast(stretch, wanted.n_people, rng)
         if wanted.guest:
             begun = stretch[0].start
@@ -352,8 +363,11 @@ def converse(
         spoken = [0.0] * wanted.n_people
         for own in placed:
             spoken[own.person] += own.clip.duration
-        if min(spoken) >= LEAST_SPOKEN_S and max(own.end for own in placed) > wanted.duration - _LONGEST_TAIL_S:
+        ended = max((own.end for own in placed), default=0.0)
+        if min(spoken) >= LEAST_SPOKEN_S and ended > wanted.duration - _LONGEST_TAIL_S:
             return placed
+        if ended <= wanted.duration - _LONGEST_TAIL_S and wanted.duration > remarks[-1].end:
+            times *= 2.0  # from wherever it begins, the whole meeting has too little of who is left
     raise ValueError(
         f"No stretch of {wanted.duration:.0f} s has {wanted.n_people} people who all say something. "
         "To fix this, raise --minutes."
@@ -484,8 +498,12 @@ def options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, nargs=2, default=(2.0, 4.0), metavar=("FROM", "TO"))
     parser.add_argument("--longer", type=float, nargs=2, default=(6.0, 10.0), metavar=("FROM", "TO"))
     parser.add_argument("--longest", type=float, default=30.0, metavar="MINUTES", help="0: none; default: 30")
-    parser.add_argument(
+    lengths = parser.add_mutually_exclusive_group()
+    lengths.add_argument(
         "--spread", action="store_true", help="every length from the shortest to the longest, no guests"
+    )
+    lengths.add_argument(
+        "--even", action="store_true", help="the same, as many long ones as short ones, and as many of 1 person as of 8"
     )
     parser.add_argument("--telephone", action="store_true", help="every third conversation is a telephone call")
     parser.add_argument(
@@ -523,8 +541,8 @@ def main() -> int:
             build(
                 chosen.out,
                 chosen.split,
-                plan_spread(chosen.count, chosen.seed, chosen.minutes[0], chosen.longest)
-                if chosen.spread
+                plan_spread(chosen.count, chosen.seed, chosen.minutes[0], chosen.longest, even=chosen.even)
+                if chosen.spread or chosen.even
                 else plan(chosen.count, chosen.seed, chosen.minutes, chosen.longer, chosen.longest),
                 chosen.seed,
                 [(name, remarks[name]) for name in meetings],

@@ -11,7 +11,8 @@ scored) as pyannote.metrics counts them, and how many times faster than real tim
 recording per second of processor time of this process on one thread, decoding and speech detection left out, the
 best of --repeat runs. Totals pool the parts of the recordings whose names begin with the same letters, then of all.
 Nobody can count somebody who is never heard alone: the last lines tell the right counts by how many seconds the one is
-heard alone who is heard so least.
+heard alone who is heard so least, then by the length of the recordings, then the speed and the peak of memory (beyond
+what the process had before, the sound included) over all.
 
 With `--stream` a diarizer that hears streams gets the sound in pieces of half a second, with the times of `whisperdiar
 live`, and its turns are scored as they were settled.
@@ -64,6 +65,7 @@ RATE_HZ = 16_000
 PIECE_S = 0.5
 """Sound of a stream comes in such pieces."""
 LEAST_ALONE_S = (0.0, 2.0, 5.0)
+LENGTHS_MINUTES = (0.0, 3.0, 10.0, 30.0)
 _NO_SOUND = (".json", ".rttm", ".stm", ".txt", ".tsv", ".uem")
 
 
@@ -206,7 +208,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
             parts = score(turns, found.turns, scored_part(path.with_suffix(".uem"), audio))
             n_found = len(found.speakers)
             rows[name] = {"parts": parts, "right": n_found == n_speakers, "s": audio.duration, "cpu_s": best}
-            rows[name]["least_alone_s"] = least_alone(turns)
+            rows[name] |= {"speakers": n_speakers, "found": n_found, "least_alone_s": least_alone(turns)}
             speed = f"{audio.duration / max(best, 1e-9):.0f}"
             print(line(name, parts, f"{n_speakers:>8} ({n_found}){speed:>19}"), flush=True)
     return {"recordings": rows, "peak_mib": memory.peak}
@@ -224,12 +226,24 @@ def print_pooled(rows: dict[str, dict[str, Any]]) -> None:
 
 
 def print_counts(rows: dict[str, dict[str, Any]]) -> None:
-    """Right counts by how long the one is heard alone who is heard so least."""
-    for low, high in itertools.pairwise((*LEAST_ALONE_S, float("inf"))):
-        mine = [row["right"] for row in rows.values() if low <= row["least_alone_s"] < high]
-        if mine:
-            until = f" to {high:g}" if high < float("inf") else " or more"
-            print(f"everybody alone for {low:g}{until} s: {sum(mine)} of {len(mine)} counts right")
+    """Right counts and the error by how long the one is heard alone who is heard so least, and by length."""
+    for key, borders, words, unit in (
+        ("least_alone_s", LEAST_ALONE_S, "everybody alone for", "s"),
+        ("s", [60.0 * minutes for minutes in LENGTHS_MINUTES], "length of", "min"),
+    ):
+        scale = 60.0 if unit == "min" else 1.0
+        for low, high in itertools.pairwise((*borders, float("inf"))):
+            mine = [row for row in rows.values() if low <= row[key] < high]
+            if mine:
+                until = f" to {high / scale:g}" if high < float("inf") else " or more"
+                fewer = sum(row["found"] < row["speakers"] for row in mine)
+                more = sum(row["found"] > row["speakers"] for row in mine)
+                total = sum(row["parts"]["total"] for row in mine)
+                wrong = sum(row["parts"][part] for row in mine for part in PARTS[1:])
+                print(
+                    f"{words} {low / scale:g}{until} {unit}: {len(mine) - fewer - more} of {len(mine)} counts right, "
+                    f"{fewer} too few, {more} too many; error {100 * wrong / max(total, 1e-9):.1f} %"
+                )
 
 
 def tabulate(chosen: argparse.Namespace) -> None:
@@ -311,6 +325,8 @@ def main() -> int:
     found = measure(chosen)
     print_pooled(found["recordings"])
     print_counts(found["recordings"])
+    seconds, used = (sum(row[key] for row in found["recordings"].values()) for key in ("s", "cpu_s"))
+    print(f"{seconds / max(used, 1e-9):.0f} times real time, {found['peak_mib']:.0f} MiB")
     if chosen.json:
         chosen.json.write_text(json.dumps(found), "utf-8")
     return 0 if found["recordings"] else 1

@@ -303,6 +303,36 @@ def test_a_spread_set_has_the_longest_and_nobody_without_time(
         assert not wanted.guest
 
 
+@given(st.integers(1, 8), st.integers(0, 9), st.floats(2.0, 5.0), st.floats(6.0, 200.0))
+def test_an_even_set_has_every_number_of_people_and_every_order_of_length(
+    rounds: int, seed: int, shortest: float, longest: float
+) -> None:
+    plans = built.plan_spread(8 * rounds, seed, shortest, longest, even=True)
+    people = [wanted.n_people for wanted in plans]
+    assert all(people.count(number) == rounds for number in range(1, 9))
+    steps = np.diff(np.log(sorted(wanted.duration for wanted in plans)))
+    assert steps == pytest.approx(np.log(longest / shortest) / (8 * rounds - 1))
+    assert not any(wanted.guest for wanted in plans)
+
+
+def test_who_says_little_in_a_meeting_talks_for_as_long_as_is_asked() -> None:
+    said = [voices.Remark(name, at, at + 1.0, ("so",)) for name, at in (("A", 0.0), ("B", 20.0), ("A", 40.0))]
+    placed = built.converse(
+        built.Plan(0, 1, False, 600.0, "one"), said, [[clip(1.0), clip(1.2)]], np.random.default_rng(0)
+    )
+    assert 600.0 - 12.0 < max(one.end for one in placed) <= 600.0
+
+
+def test_noise_is_the_same_in_one_piece_and_in_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = [[clip(1.0), clip(0.7)], [clip(1.3)]]
+    for kind in sounds.NOISES:
+        whole = sounds.noise(kind, 5 * RATE_HZ, said, np.random.default_rng(0))
+        with monkeypatch.context() as patched:
+            patched.setattr(sounds, "_BLOCK", 12_345)
+            pieces = sounds.noise(kind, 5 * RATE_HZ, said, np.random.default_rng(0))
+        assert pieces == pytest.approx(whole, abs=1e-4)
+
+
 @settings(deadline=None, max_examples=examples(10))
 @given(st.integers(0, 9), st.floats(0.01, 1.0))
 def test_a_telephone_keeps_its_band_length_and_time(seed: int, level: float) -> None:

@@ -251,6 +251,14 @@ def test_who_says_next_to_nothing_is_another() -> None:
     assert len(diarize(audio, spans(turns), min_share=0.45, min_speech=0.5).speakers) == 3
 
 
+def test_who_is_heard_little_and_only_in_passing_is_nobody() -> None:
+    """A and B talk for a quarter of a minute each time, C says a word in between, ten times."""
+    audio, turns = conversation(("A" * 10 + "C" + "B" * 10 + "C") * 5, each=1.5, gap=0.1)
+    assert len(diarize(audio, spans(turns)).speakers) == 2
+    assert len(diarize(audio, spans(turns), min_turn=0.0).speakers) == 3
+    assert len(diarize(audio, spans(turns), SpeakerCount(3, 3)).speakers) == 3
+
+
 @pytest.mark.parametrize(("clustering", "threshold"), [("clr", "clr_threshold"), ("ilp", "ilp_distance")])
 def test_what_the_criterion_leaves_apart_is_joined_by_the_models_of_clusters(clustering: str, threshold: str) -> None:
     audio, turns = three()
@@ -379,6 +387,7 @@ def test_clusters_depend_on_what_voices_are_told_apart_by() -> None:
         {"quiet_share": 1.0},
         {"tolerance": -0.1},
         {"min_share": 1.0},
+        {"min_turn": -1.0},
         {"joining_tolerance": -0.1},
         {"change_penalty": -1.0},
         {"boundary_reach": -0.1},

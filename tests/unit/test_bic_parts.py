@@ -22,12 +22,14 @@ from whisperdiar.diarization._shared.bic_clustering import (
     merge_neighbours,
 )
 from whisperdiar.diarization._shared.change_detection import change_points
+from whisperdiar.diarization._shared.clusters import drop_fleeting, renumber
 from whisperdiar.diarization._shared.gaussians import likelihood_cost, sizes, standardise, stretch_sums
 from whisperdiar.diarization._shared.mixtures import Mixture, likelihoods, train
-from whisperdiar.diarization._shared.resegmentation import move_to_pauses
+from whisperdiar.diarization._shared.resegmentation import move_to_pauses, resegment
 from whisperdiar.diarization._shared.speech_frames import SpeechFrames
 from whisperdiar.diarization._shared.viterbi import decode
 from whisperdiar.diarization._shared.voice_features import VoiceFeatures
+from whisperdiar.options import BicSettings
 
 PLAIN = Criterion.plain(3, weight=1.5)
 
@@ -125,8 +127,18 @@ def test_the_distance_is_the_gain_of_two_gaussians_less_what_they_cost() -> None
         (Criterion.correlated(9.0, weight=2.0, tolerance=0.5), 9.0 * np.log(200) + 0.5 * 50),
         (Criterion.plain(3, weight=2.0), (3 + 6) * np.log(200)),
         (Criterion.chance(7.0, weight=1.5, tolerance=0.1), 7.0 * (1.5 * np.log(200) / np.log(1000) + 0.1 * 50)),
+        (Criterion(per_frame=0.1, whole=20.0), 0.1 * (20 + (50 - 20) / 2)),
     ):
         np.testing.assert_allclose(criterion.distances(sums[0], costs[0], sums[1:], costs[1:]), [gain - cost])
+
+
+def test_beyond_five_shared_seconds_one_voice_differs_by_half_as_much_more() -> None:
+    frames, edges = voices([0, 1], each=4_000)
+    sums = stretch_sums(frames, edges)
+    costs = likelihood_cost(sums)
+    bare, whole = (Criterion.chance(1.0, weight=0.0, tolerance=tolerance) for tolerance in (0.0, 1.0))
+    without, cost = (float(own.distances(sums[0], costs[0], sums[1:], costs[1:])[0]) for own in (bare, whole))
+    assert without - cost == pytest.approx(500 + (2_000 - 500) / 2)
 
 
 def test_what_one_voice_differs_by_is_measured_between_its_seconds() -> None:
@@ -221,6 +233,51 @@ def test_a_small_cluster_goes_to_its_own_voice() -> None:
     frames, edges = voices([0, 1, 2, 1])
     sums = stretch_sums(frames, [*edges[:3], edges[3], edges[3] + 60])
     assert absorb_small(sums, least=100.0).tolist() == [0, 1, 2, 1]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(1, 60)), min_size=1, max_size=80),
+    st.floats(0.0, 80.0),
+    st.floats(0.0, 1.0),
+    st.integers(1, 4),
+)
+def test_who_is_heard_little_and_only_in_passing_is_dropped(
+    turns: list[tuple[int, int]], shortest: float, share: float, minimum: int
+) -> None:
+    labels = renumber(np.concatenate([np.full(length, who) for who, length in turns]))
+    runs = [(who, len(list(places))) for who, places in itertools.groupby(labels.tolist())]
+    left = drop_fleeting(labels, shortest=shortest, share=share, minimum=minimum)
+    n_before = int(labels.max()) + 1
+    kept = np.unique(left[left >= 0])
+    assert kept.tolist() == list(range(len(kept)))
+    assert len(kept) >= min(minimum, n_before)
+    fates = {who: set(left[labels == who].tolist()) for who in range(n_before)}
+    assert all(len(fate) == 1 for fate in fates.values()), "a cluster goes or stays as a whole"
+    assert len(set().union(*fates.values()) - {-1}) == sum(fate != {-1} for fate in fates.values()), "none is joined"
+    usual = {}
+    for who in range(n_before):
+        lengths = np.array([length for other, length in runs if other == who])
+        if len(lengths) >= 10 and lengths.sum() < share * len(labels) and (lengths**2).sum() < shortest * lengths.sum():
+            usual[who] = (lengths**2).sum() / lengths.sum()
+    gone = [who for who, fate in fates.items() if fate == {-1}]
+    assert set(gone) <= set(usual)
+    assert len(gone) == min(len(usual), max(0, n_before - minimum))
+    assert all(usual[who] <= usual[other] for who in gone for other in set(usual) - set(gone)), "the briefest first"
+
+
+def test_what_belongs_to_nobody_is_shared_out_and_nobody_learns_from_it() -> None:
+    frames, edges = voices([0, 1, 0, 1], each=400)
+    places = SpeechFrames.of(
+        [Span(first / 100, last / 100) for first, last in itertools.pairwise(edges)],
+        Audio(np.zeros((1, 16 * 16_000), np.float32), 16_000),
+        hop=0.01,
+        n_frames=1_600,
+    )
+    labels = np.repeat([0, 1, -1, -1], 400)
+    found, _ = resegment(frames, labels, places, None, settings=BicSettings(), at_least=1)
+    np.testing.assert_array_equal(found, np.repeat([0, 1, 0, 1], 400))
+    alone, _ = resegment(frames, np.minimum(labels, 0), places, None, settings=BicSettings(), at_least=1)
+    assert not alone.any()
 
 
 def test_more_stretches_than_one_table_holds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,9 @@ cluster is modelled by a mixture of Gaussians and Viterbi decoding shares out th
 lowest energy near by. Where it departs from LIUM, measurement said so: what two stretches of one voice may differ by is
 measured on the recording (see `whisperdiar.diarization._shared.bic_clustering`), clustering leaves out the energy,
 which tells distances to the microphone rather than voices, and the quietest frames, which tell the room; a change in a
-pause costs less than one in running speech; and clusters are compared once more after decoding has purified them.
+pause costs less than one in running speech; and clusters are compared once more after decoding has purified them,
+without those that are heard little and only in passing: in an hour what people say at once looks like a voice of its
+own.
 LIUM's last stage, which compares clusters by adapted mixtures, is there to be chosen: it did not help.
 """
 
@@ -27,6 +29,7 @@ from whisperdiar.diarization._shared.bic_clustering import (
 )
 from whisperdiar.diarization._shared.cepstral_diarizer import CepstralDiarizer
 from whisperdiar.diarization._shared.change_detection import change_points
+from whisperdiar.diarization._shared.clusters import drop_fleeting, map_labels
 from whisperdiar.diarization._shared.cross_likelihood import Clusters, merge_by_cross_likelihood, warp
 from whisperdiar.diarization._shared.gaussians import Features, sizes, standardise
 from whisperdiar.diarization._shared.integer_clustering import choose_centres
@@ -43,6 +46,8 @@ from whisperdiar.types import (
 _CHANCE_PER_PARAMETER = 0.43
 """Gain by chance for each effective parameter, as usual: for recordings without two seconds that are no pause."""
 _SHORTEST_PIECE_S = 2.0
+_HARDLY_HEARD_SHARE = 0.1
+"""Of the speech: who holds less is asked for longer turns."""
 _STRETCHES_PER_SPEAKER = 4  # are left by the joining of neighbours, which cannot undo its mistakes
 
 
@@ -98,26 +103,48 @@ class Backend(CepstralDiarizer[BicSettings]):
                 labels = self._join_clusters(voice, labels, alike, speakers, frames.hop)
             elif number > 0:
                 labels = self._join_by_models(voice, labels, speakers)
-            values = empty_values(n_frames, int(labels.max()) + 1) if number == rounds - 1 else None
-            labels, values = resegment(features, labels, frames, values, settings=settings, at_least=minimum)
+            last = number == rounds - 1
+            labels, values = self._decode(features, labels, frames, n_frames if last else None, minimum)
             progress("diarization", 0.7 + 0.25 * (number + 1) / rounds)
+        if settings.rounds > 1:
+            # Who is left with no more than what people say at once is known only now.
+            left = self._drop_fleeting(labels, minimum, frames.hop)
+            if (left < 0).any():
+                values = None  # makes room for those that follow
+                labels, values = self._decode(features, left, frames, n_frames, minimum)
         return move_to_pauses(labels, energy, frames, round(self.settings.boundary_reach / frames.hop)), values
+
+    def _decode(
+        self, features: Features, labels: Labels, frames: SpeechFrames, n_frames: int | None, minimum: int
+    ) -> tuple[Labels, ActivityValues | None]:
+        """Speaker of each place by the mixtures of the clusters; and the likelihoods, where told of how many frames."""
+        values = None if n_frames is None else empty_values(n_frames, int(labels.max()) + 1)
+        return resegment(features, labels, frames, values, settings=self.settings, at_least=minimum)
+
+    def _drop_fleeting(self, labels: Labels, minimum: int, hop: float) -> Labels:
+        shortest = self.settings.min_turn / hop
+        return drop_fleeting(labels, shortest=shortest, share=_HARDLY_HEARD_SHARE, minimum=minimum)
 
     def _join_clusters(
         self, voice: VoiceFeatures, labels: Labels, alike: _Alike, speakers: SpeakerCount, hop: float
     ) -> Labels:
-        """The same clusters, without those too small for a speaker, and with those of one voice joined."""
+        """The same clusters, without those that are no speaker's, and with those of one voice joined.
+
+        int64 (n_places,); -1 where the cluster is gone, so that decoding gives its speech to the others, which do not
+        learn from it.
+        """
         minimum = speakers.minimum or 1
+        labels = self._drop_fleeting(labels, minimum, hop)
         sums = voice.cluster_sums(labels)
         least = min(self.settings.min_share * float(sizes(sums).sum()), self.settings.min_speech / hop)
-        labels = absorb_small(sums, least=least, minimum=minimum)[labels]
+        labels = map_labels(absorb_small(sums, least=least, minimum=minimum), labels)
         joined = merge_closest(
             voice.cluster_sums(labels),
             criterion=alike.criterion(self.settings.joining_lambda, self.settings.joining_tolerance),
             minimum=minimum,
             maximum=speakers.maximum,
         )
-        return joined[labels]
+        return map_labels(joined, labels)
 
     def _join_by_models(self, voice: VoiceFeatures, labels: Labels, speakers: SpeakerCount) -> Labels:
         """The same clusters, with those joined whose mixtures explain each other's speech."""

@@ -39,12 +39,15 @@ class BicSettings:
         window: speech that is compared on either side of a possible change of speaker, seconds.
         neighbour_lambda: λ for joining neighbouring stretches; higher joins more.
         cluster_lambda: λ for joining clusters; higher finds fewer speakers.
-        tolerance: by how much λ grows with each second that two stretches share (n₁ n₂ / (n₁ + n₂)), with ``chance``;
-            higher finds fewer speakers.
+        tolerance: by how much λ grows with each second that two stretches share (n₁ n₂ / (n₁ + n₂)), with ``chance``,
+            half as much with each beyond five; higher finds fewer speakers.
         joining_lambda: λ for joining clusters that decoding has purified.
         joining_tolerance: the tolerance for them; both find fewer when higher.
         min_share: share of the speech that a speaker holds at least, else it goes to the nearest one.
         min_speech: where that share is longer, as many seconds are enough.
+        min_turn: seconds; who holds less than a tenth of the speech, in ten turns or more, is nobody where these are
+            shorter, as what people say at once is. Counted is the mean, over the speaker's speech, of the turn that
+            it lies in, pauses left out; 0 keeps everybody.
         quiet_share: share of the speech, its quietest frames, that clustering leaves out.
         rounds: times that clusters are modelled and speech is shared out among them anew; 0 keeps the clusters, and
             from the second one on they are compared once more before.
@@ -99,6 +102,7 @@ class BicSettings:
     joining_tolerance: float = 0.3
     min_share: float = 0.025
     min_speech: float = 30.0
+    min_turn: float = 4.0
     quiet_share: float = 0.2
     rounds: int = 2
     gaussians: int = 8
@@ -136,12 +140,17 @@ class BicSettings:
                     "window {window}, quiet_share {quiet_share}: give a positive window and a share from 0 to below 1"
                 ).format(window=self.window, quiet_share=self.quiet_share)
             )
-        if not 0 <= self.min_share < 1 or self.min_speech < 0 or self.joining_tolerance < 0:
+        if not 0 <= self.min_share < 1 or min(self.min_speech, self.min_turn, self.joining_tolerance) < 0:
             raise InvalidOption(
                 _(
-                    "min_share {share}, min_speech {speech}, joining_tolerance {tolerance}: "
+                    "min_share {share}, min_speech {speech}, min_turn {turn}, joining_tolerance {tolerance}: "
                     "give a share from 0 to below 1, and none below 0"
-                ).format(share=self.min_share, speech=self.min_speech, tolerance=self.joining_tolerance)
+                ).format(
+                    share=self.min_share,
+                    speech=self.min_speech,
+                    turn=self.min_turn,
+                    tolerance=self.joining_tolerance,
+                )
             )
         if min(self.tolerance, self.change_penalty, self.pause_penalty, self.boundary_reach) < 0:
             raise InvalidOption(

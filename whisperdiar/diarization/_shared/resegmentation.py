@@ -52,12 +52,13 @@ def resegment(
 
     Args:
         features: float32 (n_places, d), of variance about 1.
-        labels: int64 (n_places,), the cluster of each place, 0 … n_clusters - 1.
+        labels: int64 (n_places,), the cluster of each place, 0 … n_clusters - 1; -1 for a place that no mixture learns
+            from.
         values: zeros (n_frames, n_clusters), to be filled with the likelihoods of the frames; None to do without.
     """
     n_clusters = int(labels.max()) + 1
     if n_clusters < 2:
-        return labels, values
+        return np.zeros_like(labels), values
     mixtures = [
         train(
             features[thin(np.flatnonzero(labels == i))], components=settings.gaussians, iterations=settings.iterations
