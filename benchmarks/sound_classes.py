@@ -12,6 +12,7 @@ likewise. A frame of
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import resource
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.sound_classes import music, noises, scenes
+from training.sound_classes.singing import sing
 from whisperdiar.media import load
 from whisperdiar.sound_classes import LABELS, PRESENTER, SoundSegment, classify, enrol
 from whisperdiar.types import Audio
@@ -27,6 +29,7 @@ from whisperdiar.types import Audio
 RATE_HZ = 16_000
 KINDS = ("silence", "noise", "speech", "music", "speech over music")
 RATIOS_DB = (0.0, 5.0, 10.0, 15.0)
+_STRETCHES = 10  # of each kind
 
 
 def to_frames(segments: tuple[SoundSegment, ...], n: int) -> NDArray[np.int8]:
@@ -62,7 +65,7 @@ def print_table(title: str, table: NDArray[np.int64]) -> None:
 
 
 def measure_kinds(pool: scenes.Pool, seed: int, *, threads: int) -> None:
-    """Of each kind of noise and each style of music by rule: seconds that are right, three stretches between speech."""
+    """Of each kind of noise, style of music and way of singing by rule: seconds that are right, between speech."""
     rng = np.random.default_rng(seed)
     flat = [clip for voice in pool.voices for clip in voice]
 
@@ -75,14 +78,19 @@ def measure_kinds(pool: scenes.Pool, seed: int, *, threads: int) -> None:
     print("\n| kind | seconds | right | taken for silence | noise | speech | music | speech over music |")
     print("|---|---|---|---|---|---|---|---|")
     kinds = [("noise", kind) for kind in dict.fromkeys(noises.KINDS["report"])]
-    for what, kind in [*kinds, *(("music", style) for style in music.list_styles("report"))]:
+    kinds += [("music", style) for style in music.list_styles("report")]
+    for what, kind in [*kinds, *(("speech over music", f"singing, {how}") for how in ("alone", "with music"))]:
         row = np.zeros(len(KINDS), dtype=np.int64)
-        for _stretch in range(3):
+        for _stretch in range(_STRETCHES):
             seconds = float(rng.uniform(5, 15))
             if what == "noise":
                 piece = noises.make_noise("report", seconds, rng, flat, kind=kind)
-            else:
+            elif what == "music":
                 piece = music.make_track("report", seconds, rng, style=kind)
+            else:
+                piece = sing(pool.voices[rng.integers(len(pool.voices))], seconds, rng)
+                if kind.endswith("music"):
+                    piece = _level(piece) + _level(music.make_track("report", seconds, rng)) * np.float32(0.5)
             row += np.bincount(heard(piece), minlength=len(KINDS))
         shares = " | ".join(f"{100 * value / row.sum():.1f}" for value in row)
         right = 100 * row[KINDS.index(what)] / row.sum()
@@ -164,20 +172,22 @@ def measure_speed(pool: scenes.Pool, hours: float, *, threads: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--voices", type=Path, required=True)
+    parser.add_argument("--prompts", type=Path, nargs="*", default=[], help="folders of short recordings of one voice")
     parser.add_argument("--music", type=Path, nargs="*", default=[], help="recordings of music")
     parser.add_argument(
         "--noise", type=Path, nargs="*", default=[], help="recordings of noise, in scenes with the music"
     )
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--speed", type=float, nargs="*", default=[], help="hours")
-    parser.add_argument("--scenes", type=int, default=30, help="of a minute each, for each table")
-    parser.add_argument("--tracks", type=int, default=60)
+    parser.add_argument("--scenes", type=int, default=60, help="of a minute each, for each table")
+    parser.add_argument("--tracks", type=int, default=160)
     parser.add_argument("--clips", type=int, default=20, help="of each voice")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     rng = np.random.default_rng(given.seed)
-    voices = scenes.read_voices(given.voices, "report", clips=given.clips)
+    known = scenes.read_voices(given.voices, "report", clips=given.clips)
+    voices = known + scenes.read_prompts(given.prompts)
     by_rule = scenes.make_pool("report", voices=voices, recordings=[], n_tracks=given.tracks, rng=rng)
     pools = {"music and noise by rule": by_rule}
     if given.music:
@@ -202,7 +212,7 @@ def main() -> None:
             )[4]
             print(f"speech over music at {ratio:g} dB: {100 * row[4] / row.sum():.1f} % of {row.sum() / 50:.0f} s")
     measure_kinds(by_rule, given.seed, threads=given.threads)
-    measure_presenter(by_rule, given.seed)
+    measure_presenter(dataclasses.replace(by_rule, voices=known), given.seed)
     if given.corpus:
         measure_corpus(given.corpus, threads=given.threads)
     for hours in given.speed:

@@ -1,4 +1,4 @@
-"""Music by rule: scores in several styles, played by FluidSynth or by plain synthesis; and scores that people wrote.
+"""Music by rule: scores in several styles, played by FluidSynth or by plain synthesis; scores and modules of people.
 
 Styles, General MIDI programs, soundfonts and ways of synthesis fall into halves that share nothing: ``train`` is
 trained on, ``report`` is what figures are made of. ``watch``, by which a network is chosen, has styles of its own and
@@ -22,11 +22,15 @@ Note = tuple[float, float, int, int, int]
 """Onset (beats), length (beats), pitch (MIDI), velocity, channel."""
 
 RATE_HZ = 16_000
+_SMALL = "/usr/share/sounds/sf2/TimGM6mb.sf2"  # Debian: timgm6mb-soundfont
+_CHIPS = "/usr/share/sounds/sf2/OPL-3_FM_128M.sf2"  # opl3-soundfont
 SOUNDFONTS = {
-    "train": "/usr/share/sounds/sf2/TimGM6mb.sf2",  # Debian: timgm6mb-soundfont
-    "watch": "/usr/share/sounds/sf2/TimGM6mb.sf2",
-    "report": "/usr/share/sounds/sf2/FluidR3_GM.sf2",  # Debian: fluid-soundfont-gm
+    "train": (_SMALL, _SMALL, _SMALL, _CHIPS),
+    "watch": (_SMALL,),
+    "report": ("/usr/share/sounds/sf2/FluidR3_GM.sf2",),  # fluid-soundfont-gm
 }
+MODULES = (".ahx", ".it", ".mod", ".s3m", ".stm", ".xm")
+"""What trackers write: samples and a score in one file."""
 SYNTHESIS = "synthesis"
 """Music without a soundfont."""
 _DRUMS = 9
@@ -49,7 +53,8 @@ def make_track(half: str, seconds: float, rng: np.random.Generator, *, style: st
         tempo = float(rng.uniform(60, 170))
         beats = int(seconds * tempo / 60) + 4
         programs = rng.choice(np.arange(1 if half == "report" else 0, _LAST_PITCHED, 2), 4)
-        sound = _play(_write_midi(play(beats, rng), programs.tolist(), tempo), SOUNDFONTS[half], seconds + 8)
+        font = SOUNDFONTS[half][rng.integers(len(SOUNDFONTS[half]))]
+        sound = _play(_write_midi(play(beats, rng), programs.tolist(), tempo), font, seconds + 8)
     return _finish(sound, half, seconds, rng)
 
 
@@ -64,7 +69,22 @@ def _name(play: Callable[[int, np.random.Generator], list[Note]]) -> str:
 
 def play_score(path: Path) -> Samples:
     """The first 100 s of a score that is a MIDI file, float32 (n_samples,) at 16 kHz."""
-    return _play(path.read_bytes(), SOUNDFONTS["train"], 100.0)
+    return _play(path.read_bytes(), _SMALL, 100.0)
+
+
+def play_module(path: Path) -> Samples:
+    """The first 100 s of a tracker's module, played by openmpt123, float32 (n_samples,) at 16 kHz."""
+    with tempfile.TemporaryDirectory() as folder:
+        sound = Path(folder, "sound.wav")
+        command = ["openmpt123", "--quiet", "--batch", "--no-float", "--channels", "1", "--samplerate", "16000"]
+        subprocess.run(
+            [*command, "--end-time", "100", "--output", str(sound), str(path)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _rate, samples = wavfile.read(sound)
+    return np.asarray(samples / np.float32(32768), dtype=np.float32)
 
 
 def _finish(sound: Samples, half: str, seconds: float, rng: np.random.Generator) -> Samples:

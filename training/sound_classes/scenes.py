@@ -1,4 +1,7 @@
-"""Scenes whose sound classes are known: speech, music, both, noise and silence by turns, as a microphone hears them."""
+"""Scenes whose sound classes are known: speech, music, both, noise and silence by turns, as a microphone hears them.
+
+Singing, alone or over music, counts as speech over music.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_closing
+from scipy.ndimage import binary_closing, binary_opening
 from scipy.signal import fftconvolve
 
 from training.sound_classes import channels
-from training.sound_classes.music import make_track, play_score
+from training.sound_classes.music import MODULES, make_track, play_module, play_score
 from training.sound_classes.noises import join_recordings, make_noise
+from training.sound_classes.singing import sing
 from whisperdiar.media import load
+from whisperdiar.options import SoundClassOptions
 
 Samples = NDArray[np.float32]
 
@@ -22,8 +27,8 @@ RATE_HZ = 16_000
 STEP = 320  # samples of a label: 20 ms
 UNKNOWN, SILENCE, NOISE, SPEECH, MUSIC, BOTH = -1, 0, 1, 2, 3, 4
 _VOICES_OF_REPORT = 2  # every second voice of the pool
-_USUAL = {"speech": 3.0, "music": 3.0, "both": 3.0, "noise": 1.5, "silence": 1.0}
-_LONELY = {"speech": 1.0, "music": 0.0, "both": 0.0, "noise": 2.0, "silence": 1.0}
+_USUAL = {"speech": 3.0, "music": 3.0, "both": 3.0, "noise": 1.5, "silence": 1.0, "singing": 0.7}
+_LONELY = {"speech": 1.0, "music": 0.0, "both": 0.0, "noise": 2.0, "silence": 1.0, "singing": 0.0}
 _SMALLEST = 2000  # bytes of a file that holds a word
 _LONGEST_PAUSE = 24  # labels: pauses below half a second belong to the speech around them
 
@@ -36,6 +41,7 @@ class Pool:
     voices: Sequence[Sequence[Samples]]
     music: Sequence[Samples]
     noise: Sequence[Samples]
+    singing: Sequence[Samples] = ()
 
 
 def read_voices(folder: Path, half: str, *, clips: int = 30) -> list[list[Samples]]:
@@ -49,7 +55,7 @@ def read_prompts(folders: Sequence[Path], *, clips: int = 60) -> list[list[Sampl
     """Clips of one person for each folder, of whatever is in it that holds half a second of sound."""
     voices = []
     for folder in folders:
-        paths = sorted(path for path in folder.rglob("*") if path.suffix in (".wav", ".ogg", ".flac"))
+        paths = sorted(path for path in folder.rglob("*") if path.suffix in (".wav", ".ogg", ".flac", ".opus"))
         chosen = paths[:: max(1, len(paths) // (2 * clips))]
         heard = [load(path).mono for path in chosen if path.stat().st_size > _SMALLEST]
         voices.append([clip for clip in heard if find_activity(clip).sum() >= _LONGEST_PAUSE][:clips])
@@ -66,19 +72,23 @@ def make_pool(
     noises: Sequence[Samples] = (),
     n_noises: int | None = None,
     scores: Sequence[Path] = (),
+    n_sung: int = 0,
 ) -> Pool:
     """Music and noise of one half beside its voices.
 
     Args:
-        recordings: files of music, of whose first 100 s four stretches of 20 s are taken.
+        recordings: files of music, or tracker's modules, of whose first 100 s four stretches of 20 s are taken; to
+            train on, at other speeds and of another colour as well.
         n_tracks: pieces of 20 s that are synthesised.
         noises: recordings of noise; with some of them a third of the noise is theirs, or all where none is by rule.
         n_noises: stretches of 20 s of noise by rule.
         scores: MIDI files that are played as recordings are.
+        n_sung: stretches of 12 s of singing, made of the voices.
     """
     music = [make_track(half, 20.0, rng) for _track in range(n_tracks)]
     for path in recordings:
-        music += _take_stretches(load(path, end=100.0).mono)
+        stretches = _take_stretches(play_module(path) if path.suffix.lower() in MODULES else load(path, end=100.0).mono)
+        music += stretches if half == "report" else [_play_otherwise(piece, rng) for piece in stretches]
     for path in scores:
         music += _take_stretches(play_score(path))
     flat = [clip for voice in voices for clip in voice]
@@ -86,7 +96,16 @@ def make_pool(
     noise = [make_noise(half, 20.0, rng, flat) for _noise in range(wanted)]
     if noises:
         noise += [join_recordings(noises, 20.0, rng) for _noise in range(wanted // 2 or 24)]
-    return Pool(half, voices, music, noise)
+    long = [voice for voice in voices if sum(map(len, voice)) > 20 * RATE_HZ]
+    singing = [sing(long[rng.integers(len(long))], 12.0, rng) for _stretch in range(n_sung if long else 0)]
+    return Pool(half, voices, music, noise, singing)
+
+
+def _play_otherwise(piece: Samples, rng: np.random.Generator) -> Samples:
+    """The same music at most a sixth slower or faster, and higher or lower with it; of another colour at times."""
+    speed = float(rng.uniform(0.85, 1.18))
+    sound = np.interp(np.arange(int(len(piece) / speed)) * speed, np.arange(len(piece)), piece)
+    return channels.colour(sound, rng) if rng.random() < 0.3 else np.asarray(sound, dtype=np.float32)
 
 
 def _take_stretches(sound: Samples) -> list[Samples]:
@@ -133,8 +152,8 @@ def make_scene(
     lonely = varied and rng.random() < 0.15
     at, last = 0, ""
     while at < n:
-        kinds = [kind for kind in ("speech", "music", "both", "noise", "silence") if kind != last]
         often = _LONELY if lonely else _USUAL
+        kinds = [kind for kind in often if kind != last and (kind != "singing" or pool.singing)]
         weights = np.array([often[kind] for kind in kinds])
         last = str(rng.choice(kinds, p=weights / weights.sum()))
         length = min(n - at, int(rng.uniform(1.0, 4.0) * 50) if last == "silence" else int(rng.uniform(3, 14) * 50))
@@ -143,6 +162,13 @@ def make_scene(
         if last in ("speech", "both"):
             sound, active = _speak(pool, length, rng)
             voice[heard], spoken[where] = _set_level(sound, speech_db + float(rng.uniform(-3, 3))), active
+        if last == "singing":
+            sung = _cut(pool.singing, length * STEP, rng)
+            voice[heard] = _set_level(sung, speech_db + float(rng.uniform(-3, 3)))
+            spoken[where] = played[where] = find_activity(sung)
+            if rng.random() < 0.7:
+                music[heard] = _set_level(_cut(pool.music, length * STEP, rng), speech_db - float(rng.uniform(-6, 12)))
+                played[where] = True
         if last in ("music", "both"):
             under = speech_db - float(rng.uniform(*ratio_db)) if last == "both" else float(rng.uniform(-36, -14))
             music[heard] = _set_level(_cut(pool.music, length * STEP, rng), under)
@@ -167,7 +193,27 @@ def make_scene(
         sound = channels.pass_telephone(sound, rng)
     labels = np.where(spoken & played, BOTH, np.where(spoken, SPEECH, np.where(played, MUSIC, UNKNOWN)))
     labels = np.where(labels == UNKNOWN, np.where(noisy, NOISE, SILENCE), labels)
+    labels = np.where(~spoken & _find_quiet(sound), SILENCE, labels)
+    labels = _join_over_music(labels)
     return np.asarray(sound * rng.uniform(0.3, 1.0), dtype=np.float32), labels.astype(np.int8)
+
+
+def _find_quiet(sound: Samples) -> NDArray[np.bool_]:
+    """Labels that are silent by definition, whatever plays: 40 dB below the loud parts for half a second or more."""
+    n = len(sound) // STEP
+    level = 10 * np.log10(np.mean(np.square(sound[: n * STEP].reshape(n, STEP)), axis=1) + 1e-12)
+    return np.asarray(binary_opening(level < np.percentile(level, 95) - 40, np.ones(_LONGEST_PAUSE + 1)))
+
+
+def _join_over_music(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Music that is heard alone in a pause of speech over it, for less than `min_music`, belongs to that speech."""
+    shortest = round(SoundClassOptions().min_music * RATE_HZ / STEP)
+    bounds = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
+    joined = labels.copy()
+    for before, first, last in zip(bounds, bounds[1:], bounds[2:-1], strict=False):
+        if labels[first] == MUSIC and last - first < shortest and labels[before] == labels[last] == BOTH:
+            joined[first:last] = BOTH
+    return joined
 
 
 def _speak(pool: Pool, length: int, rng: np.random.Generator) -> tuple[Samples, NDArray[np.bool_]]:
@@ -181,8 +227,9 @@ def _speak(pool: Pool, length: int, rng: np.random.Generator) -> tuple[Samples, 
             clip = clip[first : first + int(rng.uniform(4, 10) * RATE_HZ)]
         n = min(length - at, len(clip) // STEP)
         if n:
-            sound[at * STEP : (at + n) * STEP] = clip[: n * STEP]
             active[at : at + n] = find_activity(clip)[:n]
+            heard = np.repeat(active[at : at + n], STEP)  # a pause has no noise of its recording's
+            sound[at * STEP : (at + n) * STEP] = clip[: n * STEP] * heard
         at += n + int(rng.choice([3, 8, 15, 40], p=[0.3, 0.3, 0.3, 0.1]))
     filled = np.pad(active, _LONGEST_PAUSE)
     return sound, np.asarray(binary_closing(filled, np.ones(_LONGEST_PAUSE))[_LONGEST_PAUSE:-_LONGEST_PAUSE])

@@ -24,15 +24,16 @@ from whisperdiar.system.files import stage
 from whisperdiar.types import Audio
 
 RESULT = Path(__file__).parents[2] / "whisperdiar" / "data" / "sound_classes.npz"
-DILATIONS = (1, 2, 4, 8, 16, 32, 64)
-CHANNELS = 80
+DILATIONS = (1, 2, 4, 8, 16, 32, 64, 128)
+CHANNELS = 128
 FIRST_TAPS = 5
-PIECE = 500  # frames: 20 s
-BATCH = 24
+PIECE = 600  # frames: 24 s
+BATCH = 20
 CLIPS = 22  # of each voice of the pool
-SHARDS = 8  # into which scenes, and the music and noise that they are made of, are divided
+SHARDS = 16  # into which scenes, and the music and noise that they are made of, are divided
 BORDER = 2  # frames to each side of a change that are not learnt: 0.08 s
 AVERAGED = 0.998  # share of the average weights that stays at each step
+CYCLES = ((4.4, 4e-3), (3.3, 2.5e-3))  # epochs and highest rate of learning, each from the average weights of the last
 
 Data = tuple[NDArray[np.float16], NDArray[np.int8]]
 
@@ -72,6 +73,7 @@ class Sources:
     noises: Sequence[Path]
     n_tracks: int
     n_noises: int
+    n_sung: int
     n_scenes: int
     seed: int
 
@@ -87,6 +89,7 @@ def make_shard(sources: Sources, number: int) -> Data:
         noises=[load(path, end=60.0).mono for path in sources.noises],
         n_tracks=sources.n_tracks // SHARDS,
         n_noises=sources.n_noises // SHARDS,
+        n_sung=sources.n_sung // SHARDS,
         rng=rng,
     )
     found, labels = [], []
@@ -121,11 +124,7 @@ def _keep_shard(sources: Sources, number: int, folder: Path | None) -> Data:
 
 
 def train(
-    data: Data,
-    held: Data,
-    *,
-    epochs: float,
-    threads: int,
+    data: Data, held: Data, *, threads: int, cycles: Sequence[tuple[float, float]] = CYCLES
 ) -> tuple[Network, NDArray[np.float32], NDArray[np.float32]]:
     """The network of averaged weights, and mean and deviation of its inputs."""
     torch.set_num_threads(threads)
@@ -133,12 +132,29 @@ def train(
     flat = data[0][::3, ::5].reshape(-1, features.N_FEATURES).astype(np.float32)
     mean, deviation = flat.mean(axis=0), flat.std(axis=0)
     network = Network()
+    for number, (epochs, rate) in enumerate(cycles):
+        network = _run_cycle(network, data, held, mean, deviation, epochs=epochs, rate=rate, seed=11 + number)
+    return network, mean, deviation
+
+
+def _run_cycle(
+    network: Network,
+    data: Data,
+    held: Data,
+    mean: NDArray[np.float32],
+    deviation: NDArray[np.float32],
+    *,
+    epochs: float,
+    rate: float,
+    seed: int,
+) -> Network:
+    """The average of the weights that a network has on its way through so many epochs."""
     averaged = copy.deepcopy(network)
     steps = round(epochs * data[0].shape[0] * data[0].shape[1] / PIECE / BATCH)
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps + 1, pct_start=0.15)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps + 1, pct_start=0.15)
     weights = _weigh(data[1])
-    rng = np.random.default_rng(11)
+    rng = np.random.default_rng(seed)
     for step in range(steps):
         network.train()
         which = rng.integers(0, data[0].shape[0], BATCH)
@@ -159,7 +175,7 @@ def train(
                 f"step {step + 1}/{steps}: loss {loss.item():.3f}; {_describe(averaged, held, mean, deviation)}",
                 flush=True,
             )
-    return averaged, mean, deviation
+    return averaged
 
 
 def _average(averaged: Network, network: Network, kept: float) -> None:
@@ -215,9 +231,10 @@ def _describe(
 
 
 def save(network: Network, mean: NDArray[np.float32], deviation: NDArray[np.float32], path: Path) -> None:
-    """Writes the weights as float16 matrices (kernel · inputs, outputs), as `whisperdiar.sound_classes` reads them.
+    """Writes the weights as matrices (kernel · inputs, outputs) of int8, as `whisperdiar.sound_classes` reads them.
 
-    What the batch normalisation does to a frame becomes part of the weights before it.
+    Each output has a scale of its own. What the batch normalisation does to a frame becomes part of the weights
+    before it.
     """
     arrays: dict[str, NDArray[np.generic]] = {"mean": mean, "deviation": deviation, "dilations": np.array(DILATIONS)}
     layers = []
@@ -227,7 +244,9 @@ def save(network: Network, mean: NDArray[np.float32], deviation: NDArray[np.floa
     layers.append((network.last.weight, network.last.bias))
     for number, (weight, bias) in enumerate(layers):
         matrix = weight.detach().numpy()  # (outputs, inputs, kernel)
-        arrays[f"weight{number}"] = matrix.transpose(2, 1, 0).reshape(-1, matrix.shape[0]).astype(np.float16)
+        scale = np.maximum(np.abs(matrix).max(axis=(1, 2)), 1e-9) / 127
+        arrays[f"weight{number}"] = np.rint(matrix.transpose(2, 1, 0).reshape(-1, len(scale)) / scale).astype(np.int8)
+        arrays[f"scale{number}"] = scale.astype(np.float32)
         arrays[f"bias{number}"] = bias.detach().numpy().astype(np.float32)
     np.savez_compressed(path, **arrays)
     print(f"{path}: {path.stat().st_size} bytes")
@@ -245,7 +264,8 @@ def list_sources(given: argparse.Namespace, half: str) -> Sources:
             noises=given.noise[7::8],
             n_tracks=40,
             n_noises=64,
-            n_scenes=48,
+            n_sung=40,
+            n_scenes=96,
             seed=6,
         )
     spoken = [voice for number, voice in enumerate(voices) if number % 5 != 4]
@@ -259,6 +279,7 @@ def list_sources(given: argparse.Namespace, half: str) -> Sources:
         noises=[path for number, path in enumerate(given.noise) if number % 8 != 7],
         n_tracks=given.tracks,
         n_noises=given.noises,
+        n_sung=given.sung,
         n_scenes=given.scenes,
         seed=5,
     )
@@ -277,13 +298,14 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, help="folder where the scenes are kept, and taken from when they are there"
     )
-    parser.add_argument("--tracks", type=int, default=400)
-    parser.add_argument("--noises", type=int, default=320)
-    parser.add_argument("--scenes", type=int, default=1280)
+    parser.add_argument("--tracks", type=int, default=1600)
+    parser.add_argument("--noises", type=int, default=1280)
+    parser.add_argument("--sung", type=int, default=480)
+    parser.add_argument("--scenes", type=int, default=7680)
     parser.add_argument(
         "--parts", type=int, nargs="*", default=[*range(SHARDS)], help=f"which of {SHARDS} parts are trained on"
     )
-    parser.add_argument("--epochs", type=float, default=12)
+    parser.add_argument("--only-data", action="store_true", help="build the scenes, train nothing")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1, help="processes that build scenes")
     parser.add_argument("-o", "--output", type=Path, default=RESULT)
@@ -293,8 +315,8 @@ def main() -> None:
     held = make_data(list_sources(given, "watch"), given.data, given.workers)
     data = make_data(list_sources(given, "train"), given.data, given.workers, given.parts)
     print(f"{data[1].size * features.STEP_S / 3600:.1f} h", flush=True)
-    if given.epochs:
-        save(*train(data, held, epochs=given.epochs, threads=given.threads), given.output)
+    if not given.only_data:
+        save(*train(data, held, threads=given.threads), given.output)
 
 
 if __name__ == "__main__":

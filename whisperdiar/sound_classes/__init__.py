@@ -61,6 +61,8 @@ _SMOOTHED_FRAMES = 5
 _TRUST = 0.4
 """Weight of one frame's log-likelihood: neighbours hear the same sound, and add less than their sum."""
 _MOST_ODDS = 5.0
+_PRIOR = (0.0, 0.0, -0.4, 0.5, -0.9)
+"""Log-likelihood that each of `LABELS` is given beforehand."""
 _ROUNDING = 1024
 """Scores are whole multiples of 1/1024: so the last bit of a sum decides nothing."""
 
@@ -222,7 +224,7 @@ def _score_frames(audio: Audio, settings: SoundClassOptions, threads: int, progr
             sound + yes[:, 0] + yes[:, 1],
         ],
         axis=1,
-    )
+    ) + np.array(_PRIOR, dtype=np.float32)
     return np.asarray(np.round(scores * (_TRUST / 2 * _ROUNDING)) / _ROUNDING, dtype=np.float32)
 
 

@@ -1,7 +1,7 @@
 """Network of sound classes: convolutions over time that tell whether there is a voice and whether there is music.
 
 A convolution over 5 frames is followed by residual ones over 3 frames each, ever further apart, so that a frame hears
-5.2 s to each side. Weights are made by `training/sound_classes`; NumPy alone runs them.
+10.3 s to each side. Weights are made by `training/sound_classes`; NumPy alone runs them.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def load_network() -> SoundNetwork:
     with source.open("rb") as file, np.load(file) as arrays:
         n_layers = sum(name.startswith("weight") for name in arrays)
         layers = tuple(
-            (arrays[f"weight{number}"].astype(np.float32), arrays[f"bias{number}"]) for number in range(n_layers)
+            (arrays[f"weight{number}"].astype(np.float32) * arrays[f"scale{number}"], arrays[f"bias{number}"])
+            for number in range(n_layers)
         )
         return SoundNetwork(arrays["mean"], arrays["deviation"], tuple(arrays["dilations"].tolist()), layers)
 
