@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.examples import examples
 from tests.sounds import ROOT, SHARED
+from training.sound_classes import scenes
 from whisperdiar.errors import InvalidOption
 from whisperdiar.media import load
 from whisperdiar.options import SoundClassOptions
@@ -102,6 +104,45 @@ def test_a_room_that_hums_makes_no_music(hz: int, monkeypatch: pytest.MonkeyPatc
     assert share(found, "m", 8.5, 19.5) == 0.0
     assert share(found, "n", 8.5, 19.5) > 0.95
     assert share(found, "m", 1.0, 7.0) > 0.5
+
+
+def test_music_comes_before_noise_where_the_evidence_is_even(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hear_either(_network: network.SoundNetwork, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.tile(np.float32([-9.0, 0.0]), (len(frames), 1))
+
+    monkeypatch.setattr(network.SoundNetwork, "log_odds", hear_either)
+    audio = Audio(make_tune(8, np.random.default_rng(1))[None], RATE_HZ)
+    assert [item.label for item in classify(audio)] == ["m"]
+
+
+def test_the_weights_are_small_and_keep_their_scale() -> None:
+    """Below 500 kB; integers alone would be up to 127 times as large and more."""
+    path = importlib.resources.files("whisperdiar.data") / network.WEIGHTS
+    assert len(path.read_bytes()) < 500_000
+    for matrix, bias in network.load_network().layers:
+        assert matrix.shape[1] == len(bias)
+        assert np.all(np.abs(matrix).max(axis=0) > 0)
+        assert np.abs(matrix).max() < 20
+
+
+@example([(scenes.BOTH, 50), (scenes.MUSIC, 124), (scenes.BOTH, 50), (scenes.MUSIC, 125), (scenes.BOTH, 50)])
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 200)), min_size=1, max_size=12))
+def test_scenes_count_a_short_pause_over_music_with_the_speech(runs: list[tuple[int, int]]) -> None:
+    """As the grammar does, which finds no music alone that is shorter than `min_music`."""
+    labels = np.concatenate([np.full(length, kind) for kind, length in runs])
+    joined = scenes._join_over_music(labels)
+    merged = grammar.list_runs(labels)
+    for place, (first, last, kind) in enumerate(merged):
+        inside = 0 < place < len(merged) - 1
+        between = inside and merged[place - 1][2] == merged[place + 1][2] == scenes.BOTH
+        pause = kind == scenes.MUSIC and between and last - first < 125
+        assert np.all(joined[first:last] == (scenes.BOTH if pause else kind))
+
+
+def test_scenes_call_what_is_forty_decibels_down_silence() -> None:
+    loud = np.full(4 * RATE_HZ, 0.1, np.float32)
+    quiet = scenes._find_quiet(np.concatenate([loud, loud * 0.005, loud, loud[: RATE_HZ // 4] * 0.005, loud]))
+    assert quiet.nonzero()[0].tolist() == list(range(200, 400))
 
 
 @given(st.integers(0, 40), st.integers(0, 50), st.integers(0, 10_000))

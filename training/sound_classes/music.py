@@ -76,15 +76,8 @@ def play_module(path: Path) -> Samples:
     """The first 100 s of a tracker's module, played by openmpt123, float32 (n_samples,) at 16 kHz."""
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder, "sound.wav")
-        command = ["openmpt123", "--quiet", "--batch", "--no-float", "--channels", "1", "--samplerate", "16000"]
-        subprocess.run(
-            [*command, "--end-time", "100", "--output", str(sound), str(path)],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        _rate, samples = wavfile.read(sound)
-    return np.asarray(samples / np.float32(32768), dtype=np.float32)
+        command = ["openmpt123", "--quiet", "--batch", "--no-float", "--channels", "2", "--samplerate", "16000"]
+        return _render([*command, "--end-time", "100", "--output", str(sound), str(path)], sound, 100.0)
 
 
 def _finish(sound: Samples, half: str, seconds: float, rng: np.random.Generator) -> Samples:
@@ -300,9 +293,14 @@ def _play(score: bytes, soundfont: str, seconds: float) -> Samples:
         written, sound = Path(folder, "score.mid"), Path(folder, "sound.wav")
         written.write_bytes(score)
         command = ["fluidsynth", "-niq", "-g", "0.5", "-r", "16000", "-F", str(sound), soundfont, str(written)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _rate, samples = wavfile.read(sound, mmap=True)
-        part = samples[: int(seconds * RATE_HZ)].astype(np.float32)
+        return _render(command, sound, seconds)
+
+
+def _render(command: list[str], sound: Path, seconds: float) -> Samples:
+    """The first seconds of the stereo file that a player writes, in mono: float32 (n_samples,)."""
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _rate, samples = wavfile.read(sound, mmap=True)
+    part = samples[: int(seconds * RATE_HZ)].astype(np.float32)
     return np.asarray(part.mean(axis=1) / 32768, dtype=np.float32)
 
 

@@ -20,6 +20,7 @@ from training.sound_classes.noises import join_recordings, make_noise
 from training.sound_classes.singing import sing
 from whisperdiar.media import load
 from whisperdiar.options import SoundClassOptions
+from whisperdiar.sound_classes.grammar import list_runs
 
 Samples = NDArray[np.float32]
 
@@ -119,11 +120,16 @@ def _take_stretches(sound: Samples) -> list[Samples]:
     return found
 
 
+def _measure_powers(sound: Samples) -> Samples:
+    """Mean square of each whole label."""
+    n = len(sound) // STEP
+    return np.asarray(np.mean(np.square(sound[: n * STEP].reshape(n, STEP)), axis=1))
+
+
 def find_activity(clip: Samples) -> NDArray[np.bool_]:
     """Where a clean clip is not silent, by labels; pauses below half a second are filled."""
-    n = len(clip) // STEP
-    level = 10 * np.log10(np.mean(np.square(clip[: n * STEP].reshape(n, STEP)), axis=1) + 1e-10)
-    active = np.pad(level > level.max() - 40 if n else level > 0, _LONGEST_PAUSE)
+    level = 10 * np.log10(_measure_powers(clip) + 1e-10)
+    active = np.pad(level > level.max(initial=-np.inf) - 40, _LONGEST_PAUSE)
     return np.asarray(binary_closing(active, np.ones(_LONGEST_PAUSE))[_LONGEST_PAUSE:-_LONGEST_PAUSE])
 
 
@@ -200,18 +206,17 @@ def make_scene(
 
 def _find_quiet(sound: Samples) -> NDArray[np.bool_]:
     """Labels that are silent by definition, whatever plays: 40 dB below the loud parts for half a second or more."""
-    n = len(sound) // STEP
-    level = 10 * np.log10(np.mean(np.square(sound[: n * STEP].reshape(n, STEP)), axis=1) + 1e-12)
+    level = 10 * np.log10(_measure_powers(sound) + 1e-12)
     return np.asarray(binary_opening(level < np.percentile(level, 95) - 40, np.ones(_LONGEST_PAUSE + 1)))
 
 
 def _join_over_music(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Music that is heard alone in a pause of speech over it, for less than `min_music`, belongs to that speech."""
     shortest = round(SoundClassOptions().min_music * RATE_HZ / STEP)
-    bounds = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
     joined = labels.copy()
-    for before, first, last in zip(bounds, bounds[1:], bounds[2:-1], strict=False):
-        if labels[first] == MUSIC and last - first < shortest and labels[before] == labels[last] == BOTH:
+    runs = list_runs(labels)
+    for (_from, _to, before), (first, last, kind), (_next, _end, after) in zip(runs, runs[1:], runs[2:], strict=False):
+        if kind == MUSIC and last - first < shortest and before == after == BOTH:
             joined[first:last] = BOTH
     return joined
 
@@ -249,9 +254,8 @@ def _cut(tracks: Sequence[Samples], n: int, rng: np.random.Generator) -> Samples
 
 def _set_level(sound: Samples, level_db: float) -> Samples:
     """The same sound whose loud parts have this level."""
-    n = len(sound) // STEP
-    power = np.mean(np.square(sound[: n * STEP].reshape(n, STEP)), axis=1)
-    loud = float(np.sqrt(np.percentile(power, 80))) if n else 0.0
+    power = _measure_powers(sound)
+    loud = float(np.sqrt(np.percentile(power, 80))) if len(power) else 0.0
     return np.asarray(sound * (10 ** (level_db / 20) / loud) if loud > 1e-6 else sound, dtype=np.float32)
 
 

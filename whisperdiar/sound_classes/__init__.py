@@ -62,7 +62,7 @@ _TRUST = 0.4
 """Weight of one frame's log-likelihood: neighbours hear the same sound, and add less than their sum."""
 _MOST_ODDS = 5.0
 _PRIOR = (0.0, 0.0, -0.4, 0.5, -0.9)
-"""Log-likelihood that each of `LABELS` is given beforehand."""
+"""Log prior of each of `LABELS`, but for a constant; chosen on the scenes that the training was watched on."""
 _ROUNDING = 1024
 """Scores are whole multiples of 1/1024: so the last bit of a sum decides nothing."""
 

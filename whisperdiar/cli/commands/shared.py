@@ -86,7 +86,7 @@ vad_options = combine(
     detector(
         "--skip-music/--keep-music",
         default=False,
-        help="Take no stretch of music alone for speech, from 5 s on; singing and speech over music stay.",
+        help="Take no stretch of music alone for speech, from 5 s on; speech over music stays, and most singing.",
     ),
 )
 
